@@ -1,0 +1,1 @@
+"""Fused ops and thin trainers for fine-grained image-text alignment."""

@@ -1,0 +1,1 @@
+"""Caption to structure: entities and relations."""
