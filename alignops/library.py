@@ -1,0 +1,69 @@
+"""Loads the compiled op library, the variant that suits this CPU, and says what was loaded or why nothing was.
+
+The variants are the same sources compiled for growing instruction sets; only one is ever loaded. Without any, the
+package works on the reference implementation.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+OLDEST_TORCH = (2, 10)
+CAPABILITY_VARIABLE = "ALIGNOPS_CPU_CAPABILITY"
+
+_FOLDER = Path(__file__).parent / "lib"
+# From the widest instruction set to the baseline of the architecture.
+_CAPABILITIES = ("avx512", "avx2", "default")
+
+
+def check_torch() -> None:
+    """Refuse a torch whose stable ABI is older than the one that the library is built for."""
+    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
+    if (major, minor) < OLDEST_TORCH:
+        raise ImportError(
+            f"alignops needs torch >= {OLDEST_TORCH[0]}.{OLDEST_TORCH[1]}, but torch {torch.__version__} is installed; "
+            f'upgrade it with: pip install "torch>={OLDEST_TORCH[0]}.{OLDEST_TORCH[1]}"'
+        )
+
+
+def load() -> dict[str, Any]:
+    """Load the best variant for this CPU; see `build_info` for what comes back."""
+    try:
+        import alignops._C as compiled
+    except ImportError as error:
+        return {"loaded": False, "reason": f"the package was installed without its compiled part ({error})"}
+    built: dict[str, Any] = dict(compiled.build_info())
+    capability = _wanted_capability(compiled.cpu_capability())
+    library = _FOLDER / f"libalignops_{capability}.so"
+    try:
+        torch.ops.load_library(library)
+    except OSError as error:
+        return built | {"loaded": False, "reason": f"{library.name} could not be loaded: {error}"}
+    return built | {"loaded": True, "cpu_capability": capability}
+
+
+def _wanted_capability(supported: str) -> str:
+    """The widest variant that the CPU supports, or the narrower one that the environment asks for."""
+    usable = _CAPABILITIES[_CAPABILITIES.index(supported) :]
+    wanted = os.environ.get(CAPABILITY_VARIABLE, supported)
+    if wanted not in usable:
+        raise ImportError(
+            f"{CAPABILITY_VARIABLE} is {wanted!r}; expected one of {', '.join(usable)} on this CPU"
+        )
+    return wanted
+
+
+check_torch()
+_INFO = load()
+
+
+def build_info() -> dict[str, Any]:
+    """What the compiled library is, and whether it is in use.
+
+    Returns:
+        "loaded" (bool); where loaded, "cpu_capability" (avx512, avx2 or default); where not, "reason"; and, if the
+        compiled part is installed, "compiler", "torch" (version built against) and "cuda" (bool, CUDA kernels built).
+    """
+    return dict(_INFO)

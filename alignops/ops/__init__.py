@@ -1,0 +1,18 @@
+"""The public functions: each is `torch.ops.alignops.<name>` behind checked arguments."""
+
+from alignops.ops.contrastive import multi_positive_contrastive_loss
+from alignops.ops.exact_powerset import exact_powerset_similarity
+from alignops.ops.fgm import FgmSimilarity, fgm_similarity
+from alignops.ops.logsumexp import SimilarityLogsumexp, similarity_logsumexp
+from alignops.ops.powerset import PowersetSimilarity, powerset_similarity
+
+__all__ = [
+    "FgmSimilarity",
+    "PowersetSimilarity",
+    "SimilarityLogsumexp",
+    "exact_powerset_similarity",
+    "fgm_similarity",
+    "multi_positive_contrastive_loss",
+    "powerset_similarity",
+    "similarity_logsumexp",
+]

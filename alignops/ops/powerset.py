@@ -1,0 +1,107 @@
+"""`alignops::powerset_similarity`: PowerCLIP's aggregators over all subsets of regions, in time linear in regions."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignops.ops.arguments import check_positive, component_pair
+from alignops.ops.registration import block_second_derivative, define_op
+from alignops.reference import powerset as reference
+from alignops.reference.components import accumulation_dtype
+
+
+class PowersetSimilarity(NamedTuple):
+    """Both directions of powerset alignment, each (Bi, Bt)."""
+
+    r2t: Tensor
+    t2r: Tensor
+
+
+def powerset_similarity(
+    regions: Tensor,
+    phrases: Tensor,
+    region_mask: Tensor | None = None,
+    phrase_mask: Tensor | None = None,
+    *,
+    tau: float = 0.001,
+    zeta: float = 0.75,
+) -> PowersetSimilarity:
+    """Similarity of every subset of an image's regions with every phrase, by PowerCLIP's non-linear aggregators.
+
+    With s[m, B] = <regions[i, m], phrases[j, B]> over valid m and B (PowerCLIP, arXiv 2511.23170, NLA-T1 and NLA-T2):
+
+        t2r[i, j] = mean_B sum_m tau softplus(s / tau)
+        r2t[i, j] = tau logsumexp_B( 1/tau sum_m [ s/2 + zeta tau logcosh(s / (2 tau)) ] )
+
+    As tau falls, t2r tends to `exact_powerset_similarity`'s from above; its r2t lies between zeta = 0 (up to
+    tau log K) and zeta = 1. The similarities are never stored; the result is stable for any tau > 0. A pair
+    without a valid region or without a valid phrase scores 0 with zero gradient. A NaN in a valid one propagates.
+
+    Args:
+        regions: (Bi, M, D), float64, float32, bfloat16 or float16; or a jagged nested tensor.
+        phrases: (Bt, K, D) of the same type and device; or a jagged nested tensor.
+        region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not read.
+        phrase_mask: (Bt, K) bool, likewise.
+        tau: temperature of the softplus and of the logsumexp, in units of s.
+        zeta: interpolation in [0, 1] between the lower bound of r2t and the upper one.
+
+    Returns:
+        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+
+    Raises:
+        TypeError: an argument's type, or a mask's, is not one of the above.
+        ValueError: shapes, devices or embedding sizes do not fit together, tau <= 0, or zeta outside [0, 1].
+        RuntimeError: a second derivative is asked for.
+    """
+    check_positive(tau, "tau")
+    if not 0 <= zeta <= 1:
+        raise ValueError(f"zeta is {zeta}; expected a number from 0 to 1")
+    regions, phrases, region_mask, phrase_mask = component_pair(
+        regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
+    )
+    return PowersetSimilarity(
+        *torch.ops.alignops.powerset_similarity(regions, phrases, region_mask, phrase_mask, tau, zeta)
+    )
+
+
+def _fake(regions: Tensor, phrases: Tensor, *unused: Any) -> tuple[Tensor, Tensor]:
+    shape = (regions.shape[0], phrases.shape[0])
+    score = regions.new_empty(shape, dtype=accumulation_dtype(regions.dtype))
+    return score, torch.empty_like(score)
+
+
+def _fake_backward(
+    grad_r2t: Tensor, grad_t2r: Tensor, regions: Tensor, phrases: Tensor, *unused: Any
+) -> tuple[Tensor, Tensor]:
+    return regions.new_empty(regions.shape), phrases.new_empty(phrases.shape)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.tau, ctx.zeta = inputs
+    ctx.save_for_backward(*tensors, output[0])
+
+
+def _backward(ctx: Any, grad_r2t: Tensor, grad_t2r: Tensor) -> tuple[Tensor | None, ...]:
+    grads = torch.ops.alignops.powerset_similarity_backward(
+        grad_r2t, grad_t2r, *ctx.saved_tensors, ctx.tau, ctx.zeta
+    )
+    return *grads, None, None, None, None
+
+
+define_op(
+    "powerset_similarity",
+    "(Tensor regions, Tensor phrases, Tensor? region_mask=None, Tensor? phrase_mask=None,"
+    " float tau=0.001, float zeta=0.75) -> (Tensor r2t, Tensor t2r)",
+    reference=reference.powerset_similarity,
+    fake=_fake,
+)
+define_op(
+    "powerset_similarity_backward",
+    "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases, Tensor? region_mask, Tensor? phrase_mask,"
+    " Tensor r2t, float tau, float zeta) -> (Tensor grad_regions, Tensor grad_phrases)",
+    reference=reference.powerset_similarity_backward,
+    fake=_fake_backward,
+)
+torch.library.register_autograd("alignops::powerset_similarity", _backward, setup_context=_setup_context)
+block_second_derivative("powerset_similarity_backward", "powerset_similarity")
