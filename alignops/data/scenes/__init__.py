@@ -1,0 +1,30 @@
+"""Scenes: an embedded dataset of coloured shapes, known to the last pixel, never downloaded."""
+
+from alignops.data.scenes.captions import VOCABULARY, Style, describe
+from alignops.data.scenes.compositional import (
+    CompositionalKind,
+    CompositionalPair,
+    compositional_pairs,
+)
+from alignops.data.scenes.dataset import SceneDataset
+from alignops.data.scenes.description import CANVAS, Scene, SceneObject, meaning
+from alignops.data.scenes.rendering import render
+from alignops.data.scenes.sampling import SceneSplits, draw_scenes, split_scenes
+
+__all__ = [
+    "CANVAS",
+    "VOCABULARY",
+    "CompositionalKind",
+    "CompositionalPair",
+    "Scene",
+    "SceneDataset",
+    "SceneObject",
+    "SceneSplits",
+    "Style",
+    "compositional_pairs",
+    "describe",
+    "draw_scenes",
+    "meaning",
+    "render",
+    "split_scenes",
+]

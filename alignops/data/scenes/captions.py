@@ -1,0 +1,109 @@
+"""Texts about a scene's graph: natural sentences, unordered tags, and loose phrases."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Literal, get_args
+
+from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES, SIZES
+from alignops.text.scene_graph import SceneGraph
+
+Style = Literal["natural", "tags", "phrases"]
+
+TEMPLATES = (
+    "{a} {subject} is {predicate} {b} {object}",
+    "{a} {subject} {predicate} {b} {object}",
+    "there is {a} {subject} {predicate} {b} {object}",
+    "{a} {subject} is {long_predicate} {b} {object}",
+    "{a} {subject} {long_predicate} {b} {object}",
+    "there is {a} {subject} {long_predicate} {b} {object}",
+)
+"""Forms of one statement. {a} and {b} become "a", or "the" where the object was named before."""
+
+_LONG = {"left of": "to the left of", "right of": "to the right of"}
+_SIDE = {"left of": "left", "right of": "right", "above": "above", "below": "below"}
+
+VOCABULARY = (
+    *SIZES,
+    *COLOURS,
+    *SHAPES,
+    *_SIDE.values(),
+    *("a", "the", "is", "there", "to", "of", "and", "something"),
+)
+"""Every word, in lower case, that a caption of any style can hold; commas and full stops apart."""
+
+
+def sentence(graph: SceneGraph, template: int) -> str:
+    """Write all relations of a graph in one sentence.
+
+    Args:
+        graph: entities and relations; an entity outside every relation is not mentioned.
+        template: index into `TEMPLATES`.
+
+    Returns:
+        Such as "A small red circle is above a large blue square, and the large blue square is left
+        of a small pink ring."
+    """
+    named: set[int] = set()
+    statements = []
+    for relation in graph.relations:
+        statements.append(
+            TEMPLATES[template].format(
+                a="the" if relation.subject in named else "a",
+                b="the" if relation.object in named else "a",
+                subject=graph.entities[relation.subject].phrase,
+                object=graph.entities[relation.object].phrase,
+                predicate=relation.predicate,
+                long_predicate=_LONG.get(relation.predicate, relation.predicate),
+            )
+        )
+        named |= {relation.subject, relation.object}
+    text = ", and ".join(statements)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def tags(graph: SceneGraph, rng: Random) -> str:
+    """Name the entities alone, in any order: "blue large square, red small circle"."""
+    texts = []
+    for entity in rng.sample(graph.entities, len(graph.entities)):
+        attributes = rng.sample(entity.attributes, len(entity.attributes))
+        texts.append(" ".join((*attributes, entity.noun)))
+    return ", ".join(texts)
+
+
+def phrases(graph: SceneGraph, rng: Random) -> str:
+    """Give one property and the side of each end of a relation, such as "something red left, ...".
+
+    Teaches words and places without saying which attribute goes with which noun.
+    """
+    relation = rng.choice(graph.relations)
+    ends = [
+        (graph.entities[relation.subject], _SIDE[relation.predicate]),
+        (graph.entities[relation.object], _SIDE[INVERSE[relation.predicate]]),
+    ]
+    rng.shuffle(ends)
+    return ", ".join(
+        f"something {rng.choice((*entity.attributes, entity.noun))} {side}" for entity, side in ends
+    )
+
+
+def describe(graph: SceneGraph, style: Style, rng: Random) -> str:
+    """Write a text of the given style about a graph; "natural" draws its template."""
+    return _WRITERS[style](graph, rng)
+
+
+def check_styles(styles: Sequence[str]) -> None:
+    """Raise ValueError unless every style is known."""
+    unknown = [style for style in styles if style not in _WRITERS]
+    if unknown or not styles:
+        raise ValueError(f"styles: expected some of {get_args(Style)}, got {tuple(styles)}")
+
+
+def _natural(graph: SceneGraph, rng: Random) -> str:
+    return sentence(graph, rng.randrange(len(TEMPLATES)))
+
+
+_WRITERS: dict[str, Callable[[SceneGraph, Random], str]] = {
+    "natural": _natural,
+    "tags": tags,
+    "phrases": phrases,
+}

@@ -1,0 +1,116 @@
+"""Test pairs for compositional understanding: a scene's true caption against a false one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Literal, NamedTuple
+
+from alignops.data.scenes.captions import sentence
+from alignops.data.scenes.description import Scene
+from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
+from alignops.text.scene_graph import Entity, Relation, SceneGraph
+
+CompositionalKind = Literal[
+    "attribute_swap", "relation_swap", "attribute_replace", "object_replace"
+]
+
+
+class CompositionalPair(NamedTuple):
+    """Two captions of one scene, only one of them true.
+
+    Attributes:
+        scene: index in the given sequence of scenes.
+        true_caption: the scene's own caption.
+        false_caption: same template, false of the image.
+    """
+
+    scene: int
+    true_caption: str
+    false_caption: str
+
+
+def compositional_pairs(
+    scenes: Sequence[Scene], kind: CompositionalKind, seed: int
+) -> list[CompositionalPair]:
+    """Pair each scene's caption with one that is false in a single respect.
+
+    Args:
+        scenes: scenes to test on.
+        kind: what is made false:
+
+            - "attribute_swap": two related objects exchange size and colour together. (With the
+              colour alone, the number of coloured pixels would give the answer away.) Only objects
+              that differ in shape, colour and size take part; scenes without such a pair are
+              left out, about six in ten.
+            - "relation_swap": subject and object of one relation change places.
+            - "attribute_replace": one object gets another size or colour.
+            - "object_replace": one object gets another shape.
+        seed: of the choices.
+
+    Returns:
+        At most one pair per scene, in the scenes' order.
+
+    Raises:
+        ValueError: if `kind` is unknown.
+    """
+    if kind not in _CHANGES:
+        raise ValueError(f"kind: expected one of {tuple(_CHANGES)}, got {kind!r}")
+    rng = Random(seed)
+    pairs = []
+    for index, scene in enumerate(scenes):
+        changed = list(_CHANGES[kind](scene.graph))
+        rng.shuffle(changed)
+        false = next((graph for graph in changed if not scene.satisfies(graph)), None)
+        if false is not None:
+            text = sentence(false, scene.template)
+            pairs.append(CompositionalPair(index, scene.caption, text))
+    return pairs
+
+
+def _attribute_swaps(graph: SceneGraph) -> Iterator[SceneGraph]:
+    for relation in graph.relations:
+        a, b = graph.entities[relation.subject], graph.entities[relation.object]
+        alike = any(x == y for x, y in zip(a.attributes, b.attributes, strict=True))
+        if alike or a.noun == b.noun:
+            continue
+        swapped = {
+            relation.subject: replace(a, attributes=b.attributes),
+            relation.object: replace(b, attributes=a.attributes),
+        }
+        yield _with_entities(graph, swapped)
+
+
+def _relation_swaps(graph: SceneGraph) -> Iterator[SceneGraph]:
+    for position, relation in enumerate(graph.relations):
+        relations = list(graph.relations)
+        relations[position] = Relation(relation.object, relation.predicate, relation.subject)
+        yield replace(graph, relations=tuple(relations))
+
+
+def _attribute_replacements(graph: SceneGraph) -> Iterator[SceneGraph]:
+    for position, entity in enumerate(graph.entities):
+        size, colour = entity.attributes
+        changed = [(other, colour) for other in SIZES if other != size]
+        changed += [(size, other) for other in COLOURS if other != colour]
+        for attributes in changed:
+            yield _with_entities(graph, {position: replace(entity, attributes=attributes)})
+
+
+def _object_replacements(graph: SceneGraph) -> Iterator[SceneGraph]:
+    for position, entity in enumerate(graph.entities):
+        for shape in SHAPES:
+            if shape != entity.noun:
+                yield _with_entities(graph, {position: replace(entity, noun=shape)})
+
+
+def _with_entities(graph: SceneGraph, changed: dict[int, Entity]) -> SceneGraph:
+    entities = (changed.get(i, entity) for i, entity in enumerate(graph.entities))
+    return replace(graph, entities=tuple(entities))
+
+
+_CHANGES = {
+    "attribute_swap": _attribute_swaps,
+    "relation_swap": _relation_swaps,
+    "attribute_replace": _attribute_replacements,
+    "object_replace": _object_replacements,
+}
