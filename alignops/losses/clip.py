@@ -1,0 +1,32 @@
+"""CLIP's symmetric contrastive loss."""
+
+import torch
+from torch import Tensor, nn
+
+from alignops.ops import multi_positive_contrastive_loss
+
+
+class ClipLoss(nn.Module):
+    """Symmetric cross-entropy over a batch of pairs (CLIP, arXiv 2103.00020).
+
+    The (B, B) logits are never built.
+    """
+
+    def forward(self, image: Tensor, text: Tensor, logit_scale: float | Tensor) -> Tensor:
+        """Compute the loss of a batch, 0-d.
+
+        Args:
+            image: (B, D) L2-normalised image embeddings.
+            text: (B, D) L2-normalised text embeddings; text i belongs to image i.
+            logit_scale: factor of the similarities; a 0-d tensor may take gradient.
+
+        Raises:
+            ValueError: the two batches differ in shape.
+        """
+        if image.shape != text.shape:
+            raise ValueError(
+                f"image and text differ in shape: {tuple(image.shape)} and {tuple(text.shape)}; "
+                "ClipLoss takes one text per image"
+            )
+        text_image = torch.arange(len(text), device=text.device)
+        return multi_positive_contrastive_loss(image, text, text_image, logit_scale=logit_scale)

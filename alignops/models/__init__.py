@@ -1,0 +1,6 @@
+"""Encoders: the open_clip tower, its tiny configuration, and the ComAlign encoder."""
+
+from alignops.models.comalign import ComAlignEncoder
+from alignops.models.tower import ImageEmbeddings, TextEmbeddings, Tower
+
+__all__ = ["ComAlignEncoder", "ImageEmbeddings", "TextEmbeddings", "Tower"]

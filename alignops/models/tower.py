@@ -1,0 +1,299 @@
+"""The open_clip tower: global, patch and token embeddings of images and texts."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from alignops.models.tokenizer import WordTokenizer
+
+Preprocess = Callable[[Image.Image], Tensor]
+Tokenizer = Callable[[Sequence[str]], Tensor]
+
+_CONFIG, _WEIGHTS, _VOCABULARY = (
+    "open_clip_config.json",
+    "open_clip_model.safetensors",
+    "vocabulary.json",
+)
+_LARGEST_LOGIT_SCALE = 100.0
+
+
+class ImageEmbeddings(NamedTuple):
+    """Embeddings of a batch of images.
+
+    Attributes:
+        pooled: (B, D), L2-normalised.
+        patches: (B, P, D), projected into the joint space, in row-major order, not normalised.
+    """
+
+    pooled: Tensor
+    patches: Tensor
+
+
+class TextEmbeddings(NamedTuple):
+    """Embeddings of a batch of texts.
+
+    Attributes:
+        pooled: (B, D), L2-normalised.
+        tokens: (B, L, D), projected into the joint space, not normalised.
+        mask: (B, L) bool, True on the text's own tokens: start, end and padding are False.
+    """
+
+    pooled: Tensor
+    tokens: Tensor
+    mask: Tensor
+
+
+class Tower(nn.Module):
+    """An open_clip model with its tokenizer and its preprocessing.
+
+    Attributes:
+        model: the open_clip model.
+        config: its open_clip configuration (`embed_dim`, `vision_cfg`, `text_cfg`).
+        tokenizer: texts to int64 ids (B, context length).
+        preprocess: a PIL image to a float tensor (3, S, S); cuts what overhangs the square.
+        preprocess_box: the same for the crop of a box, squeezed so that nothing is cut.
+    """
+
+    model: Any  # open_clip gives its models no common type
+
+    def __init__(self, model: nn.Module, config: dict[str, Any], tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        self.tokenizer = tokenizer
+        self.preprocess, self.preprocess_box = _transforms(model)
+
+    @classmethod
+    def load(cls, name: str, pretrained: str | None = None) -> "Tower":
+        """Build the model called `name`, with random weights unless `pretrained` says otherwise.
+
+        Args:
+            name: an open_clip model name, a folder written by `save`, or an open_clip configuration
+                in a .json file.
+            pretrained: an open_clip tag or a local checkpoint; a folder has its own weights.
+
+        Raises:
+            ValueError: the name or the tag is unknown to open_clip.
+            FileNotFoundError: the folder or the file is not there or not complete.
+        """
+        import open_clip
+
+        path = Path(name)
+        if path.is_dir():
+            return _load_folder(path, pretrained)
+        if path.suffix == ".json":
+            name = _register(path)
+        if name not in open_clip.list_models():
+            raise ValueError(
+                f"model {name!r} is neither a name known to open_clip, nor a folder with "
+                f"{_CONFIG}, nor a .json configuration"
+            )
+        _check_pretrained(name, pretrained)
+        model = open_clip.create_model(name, pretrained=pretrained)
+        config = open_clip.get_model_config(name)
+        return cls(model, config, open_clip.get_tokenizer(name))
+
+    @classmethod
+    def tiny(
+        cls,
+        texts: Iterable[str],
+        *,
+        image_size: int = 32,
+        context_length: int = 16,
+        minimum_count: int = 1,
+    ) -> "Tower":
+        """Build a tower of about 160,000 random weights, to be trained from scratch on a CPU.
+
+        Width 64, 2 + 2 layers, 8 x 8 patches in the image, average pooling and fixed sin-cos
+        positions: learned ones do not learn spatial relations in a short training.
+
+        Args:
+            texts: training texts; their words become the vocabulary.
+            image_size: image side in pixels, a multiple of 8.
+            context_length: tokens per text, start and end included.
+            minimum_count: rarer words are unknown words.
+        """
+        from open_clip.model import CLIP
+
+        if image_size <= 0 or image_size % 8:
+            raise ValueError(f"image_size is {image_size}, expected a positive multiple of 8")
+        tokenizer = WordTokenizer.from_texts(texts, context_length, minimum_count)
+        # open_clip's "custom" block is its plain pre-norm block without nn.MultiheadAttention,
+        # whose backward pass is slower at this width.
+        block = {"layers": 2, "width": 64, "mlp_ratio": 2.0, "block_type": "custom"}
+        vision = {
+            "image_size": image_size,
+            "patch_size": image_size // 8,
+            "head_width": 32,
+            "pool_type": "avg",
+            "pos_embed_type": "sin_cos_2d",
+        }
+        text = {"context_length": context_length, "vocab_size": tokenizer.vocab_size, "heads": 2}
+        config = {"embed_dim": 64, "vision_cfg": {**vision, **block}, "text_cfg": {**text, **block}}
+        return cls(CLIP(**config), config, tokenizer)
+
+    def save(self, folder: Path) -> None:
+        """Write the tower as a folder that `load` and open_clip's `local-dir:` schema both read.
+
+        The folder is written under a temporary name and renamed; one that exists is replaced.
+        """
+        from safetensors.torch import save_file
+
+        temporary = folder.with_name(f".{folder.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_file(_contiguous(self.model.state_dict()), temporary / _WEIGHTS)
+        config = {"model_cfg": self.config, "preprocess_cfg": self.model.visual.preprocess_cfg}
+        (temporary / _CONFIG).write_text(json.dumps(config, indent=2))
+        if isinstance(self.tokenizer, WordTokenizer):
+            (temporary / _VOCABULARY).write_text(json.dumps(self.tokenizer.words))
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+
+    @property
+    def embed_dim(self) -> int:
+        """Size D of the joint space."""
+        return int(self.config["embed_dim"])
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """Factor of the similarities: learnable, at most 100, 0-d."""
+        scale: Tensor = self.model.logit_scale.exp().clamp(max=_LARGEST_LOGIT_SCALE)
+        return scale.reshape(())
+
+    def fingerprint(self) -> str:
+        """Hash all that features depend on: configuration, preprocessing, vocabulary, weights."""
+        words = self.tokenizer.words if isinstance(self.tokenizer, WordTokenizer) else ()
+        described = json.dumps(
+            [self.config, self.model.visual.preprocess_cfg, words], sort_keys=True
+        )
+        digest = hashlib.sha256(described.encode())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()[:16]
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Global embeddings (B, D), L2-normalised, of preprocessed images (B, 3, S, S)."""
+        embeddings: Tensor = self.model.encode_image(images, normalize=True)
+        return embeddings
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Global embeddings (B, D), L2-normalised, of token ids (B, L)."""
+        embeddings: Tensor = self.model.encode_text(tokens, normalize=True)
+        return embeddings
+
+    def encode_patches(self, images: Tensor) -> ImageEmbeddings:
+        """Global and patch embeddings of preprocessed images (B, 3, S, S).
+
+        Raises:
+            ValueError: the image tower is not one of open_clip's own vision transformers, or pools
+                by attention, so its patches have no projection into the joint space.
+        """
+        from open_clip.transformer import VisionTransformer
+
+        visual = self.model.visual
+        if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None:
+            raise ValueError(
+                "encode_patches needs an open_clip vision transformer without attention pooling, "
+                f"got {type(visual).__name__}"
+            )
+        output = self.model.forward_intermediates(
+            image=images, image_indices=1, normalize_intermediates=True, image_output_fmt="NLC"
+        )
+        patches = output["image_intermediates"][-1] @ visual.proj
+        return ImageEmbeddings(output["image_features"], patches)
+
+    def encode_tokens(self, tokens: Tensor) -> TextEmbeddings:
+        """Global and token embeddings of token ids (B, L).
+
+        Raises:
+            ValueError: the text tower does not end texts with the highest id (`argmax` pooling),
+                so a text's own tokens cannot be told from padding.
+        """
+        text = getattr(self.model, "text", self.model)
+        pool = getattr(text, "pool_type", getattr(text, "text_pool_type", None))
+        if pool != "argmax":
+            raise ValueError(f"encode_tokens needs a text tower with argmax pooling, got {pool!r}")
+        output = self.model.forward_intermediates(
+            text=tokens, text_indices=1, normalize_intermediates=True
+        )
+        embeddings = _project(output["text_intermediates"][-1], text.text_projection)
+        position = torch.arange(tokens.shape[1], device=tokens.device)
+        mask = (position > 0) & (position < tokens.argmax(dim=1, keepdim=True))
+        return TextEmbeddings(output["text_features"], embeddings, mask)
+
+
+def _transforms(model: Any) -> tuple[Preprocess, Preprocess]:
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    if not hasattr(model.visual, "preprocess_cfg"):
+        model.visual.preprocess_cfg = asdict(PreprocessCfg(size=model.visual.image_size))
+    config = model.visual.preprocess_cfg
+    whole = image_transform_v2(PreprocessCfg(**config), is_train=False)
+    box = image_transform_v2(PreprocessCfg(**{**config, "resize_mode": "squash"}), is_train=False)
+    return whole, box
+
+
+def _load_folder(folder: Path, pretrained: str | None) -> Tower:
+    import open_clip
+
+    if pretrained is not None:
+        raise ValueError(
+            f"pretrained is {pretrained!r}, but the folder {folder} has its own weights"
+        )
+    for name in (_CONFIG, _WEIGHTS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"the model folder {folder} has no {name}")
+    source = f"local-dir:{folder}"
+    model = open_clip.create_model(source)
+    config = open_clip.get_model_config(source)
+    vocabulary = folder / _VOCABULARY
+    if not vocabulary.is_file():
+        return Tower(model, config, open_clip.get_tokenizer(source))
+    words = json.loads(vocabulary.read_text())
+    return Tower(model, config, WordTokenizer(words, config["text_cfg"]["context_length"]))
+
+
+def _register(path: Path) -> str:
+    """Make a JSON configuration known to open_clip, under the file's stem."""
+    import open_clip
+
+    if not path.is_file():
+        raise FileNotFoundError(f"the model configuration {path} does not exist")
+    open_clip.add_model_config(path)
+    return path.stem
+
+
+def _check_pretrained(name: str, pretrained: str | None) -> None:
+    import open_clip
+
+    if pretrained is None or Path(pretrained).is_file():
+        return
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained not in tags:
+        raise ValueError(
+            f"pretrained is {pretrained!r}, neither a file nor a tag of {name}; "
+            f"its tags: {', '.join(tags) or 'none'}"
+        )
+
+
+def _project(embeddings: Tensor, projection: nn.Module | Tensor | None) -> Tensor:
+    if projection is None:
+        return embeddings
+    if isinstance(projection, Tensor):
+        return embeddings @ projection
+    projected: Tensor = projection(embeddings)
+    return projected
+
+
+def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
