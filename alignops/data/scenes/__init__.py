@@ -9,7 +9,7 @@ from alignops.data.scenes.compositional import (
 from alignops.data.scenes.dataset import SceneDataset
 from alignops.data.scenes.description import CANVAS, Scene, SceneObject, meaning
 from alignops.data.scenes.rendering import render
-from alignops.data.scenes.sampling import SceneSplits, draw_scenes, split_scenes
+from alignops.data.scenes.sampling import draw_scenes, split_scenes
 
 __all__ = [
     "CANVAS",
@@ -19,7 +19,6 @@ __all__ = [
     "Scene",
     "SceneDataset",
     "SceneObject",
-    "SceneSplits",
     "Style",
     "compositional_pairs",
     "describe",

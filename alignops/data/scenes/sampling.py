@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise, product
 from random import Random
-from typing import NamedTuple
 
 from alignops.data.scenes.captions import TEMPLATES
 from alignops.data.scenes.description import (
@@ -16,19 +15,12 @@ from alignops.data.scenes.description import (
     predicates,
 )
 from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
+from alignops.data.splits import Splits
 from alignops.text.scene_graph import Relation, SceneGraph
 
 _KINDS = tuple(product(SHAPES, COLOURS, SIZES))
 _SIDES = {"small": (6, 7, 8), "large": (11, 12, 13)}
 """Side of an object's box in pixels. Far enough apart that the word is never a matter of taste."""
-
-
-class SceneSplits(NamedTuple):
-    """Three lists of scenes; see `split_scenes`."""
-
-    train: list[Scene]
-    validation: list[Scene]
-    test: list[Scene]
 
 
 def draw_scenes(count: int, *, objects: int = 2, seed: int) -> list[Scene]:
@@ -48,7 +40,7 @@ def draw_scenes(count: int, *, objects: int = 2, seed: int) -> list[Scene]:
 
 def split_scenes(
     *, train: int, validation: int, test: int, objects: int = 2, seed: int
-) -> SceneSplits:
+) -> Splits[list[Scene]]:
     """Draw scenes for training, validation and testing, apart by what their captions mean.
 
     No meaning is in two splits ("A left of B" and "B right of A" are one meaning). Within
@@ -87,7 +79,7 @@ def split_scenes(
     test_scenes = _take(source, test, is_new)
     validation_scenes = _take(source, validation, is_new)
     train_scenes = _take(source, train, lambda scene: meaning(scene.graph) not in held_out)
-    return SceneSplits(train_scenes, validation_scenes, test_scenes)
+    return Splits(train_scenes, validation_scenes, test_scenes)
 
 
 def _check_count(name: str, count: int) -> None:

@@ -1,0 +1,133 @@
+"""A paired dataset of image files, and what happens when a file is missing or broken."""
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from pathlib import Path
+from typing import Literal, get_args
+
+from PIL import Image
+from rich.progress import track
+
+from alignops.data.pairs import ImageCaptions
+
+OnError = Literal["raise", "skip"]
+
+
+class CaptionedImages:
+    """Map-style dataset of image files with captions; a file is opened on access.
+
+    Attributes:
+        folder: the folder of the images.
+        keys: path of each image relative to `folder`.
+        captions: captions of each image.
+        skipped: (path, reason) of each image that was left out; empty with `on_error="raise"`.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        captions: Mapping[str, Sequence[str]],
+        *,
+        on_error: OnError = "raise",
+    ) -> None:
+        """Look for the images.
+
+        Args:
+            folder: the folder of the images.
+            captions: path of an image relative to `folder`, to its captions.
+            on_error: "raise" looks only whether the files exist, which is cheap, and a broken one
+                raises when it is opened. "skip" decodes every image once, on all cores, and leaves
+                out what cannot be read; what is left can be.
+
+        Raises:
+            FileNotFoundError: if `folder` is missing, or an image is and `on_error` is "raise".
+            ValueError: if `on_error` is neither, or not one image can be read.
+        """
+        if on_error not in get_args(OnError):
+            raise ValueError(f"on_error: expected one of {get_args(OnError)}, got {on_error!r}")
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"folder: no folder of images at {self.folder}")
+        keys = list(captions)
+        if on_error == "raise":
+            _require_files([self.folder / key for key in keys])
+            reasons: list[str | None] = [None] * len(keys)
+        else:
+            reasons = _find_faults([self.folder / key for key in keys])
+        self.keys = [key for key, reason in zip(keys, reasons, strict=True) if reason is None]
+        self.captions = [tuple(captions[key]) for key in self.keys]
+        self.skipped = [
+            (self.folder / key, reason)
+            for key, reason in zip(keys, reasons, strict=True)
+            if reason is not None
+        ]
+        if keys and not self.keys:
+            path, reason = self.skipped[0]
+            raise ValueError(f"folder: none of {len(keys)} images can be read; {path}: {reason}")
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.keys)
+
+    def __getitem__(self, index: int) -> ImageCaptions:
+        """Open the image `index`.
+
+        Raises:
+            ValueError: if the file is missing or broken, naming its path.
+        """
+        path = self.folder / self.keys[index]
+        try:
+            with Image.open(path) as image:
+                return ImageCaptions(image.convert("RGB"), self.captions[index], self.keys[index])
+        except (OSError, SyntaxError) as error:
+            raise ValueError(
+                f"{path} cannot be read as an image: {error}. "
+                'Replace it, or leave out such images with on_error="skip".'
+            ) from error
+
+    def subset(self, keys: Collection[str]) -> "CaptionedImages":
+        """Keep only the given keys, in this dataset's order.
+
+        A key that was skipped stays skipped; keys this dataset never had are no error.
+        """
+        chosen = set(keys)
+        indices = [index for index, key in enumerate(self.keys) if key in chosen]
+        part = copy(self)
+        part.keys = [self.keys[index] for index in indices]
+        part.captions = [self.captions[index] for index in indices]
+        names = {self.folder / key for key in chosen}
+        part.skipped = [(path, reason) for path, reason in self.skipped if path in names]
+        return part
+
+
+def _require_files(paths: list[Path]) -> None:
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(paths)} images are missing, the first is {missing[0]}. "
+            'Leave out such images with on_error="skip".'
+        )
+
+
+def _find_faults(paths: list[Path]) -> list[str | None]:
+    """Decode every image; PIL does so outside the interpreter lock, so threads suffice."""
+    with ThreadPoolExecutor() as threads:
+        faults = threads.map(_fault, paths)
+        return list(track(faults, "Checking images", total=len(paths), transient=True))
+
+
+def _fault(path: Path) -> str | None:
+    """Say why an image cannot be read, or None.
+
+    A JPEG is decoded at an eighth of its size: that reads the whole file at half the cost.
+    """
+    if not path.is_file():
+        return "missing"
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (1, 1))
+            image.load()
+    except (OSError, SyntaxError) as error:
+        return str(error)
+    return None
