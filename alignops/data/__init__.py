@@ -1,5 +1,7 @@
 """Images with captions: the synthetic scenes, real datasets, and the feature cache."""
 
+from alignops.data.collate import pad_rows
+from alignops.data.feature_cache import FeatureCache, content_key
 from alignops.data.flickr import open_flickr, read_captions, split_flickr
 from alignops.data.image_files import CaptionedImages
 from alignops.data.pairs import ImageCaptions, PairedDataset
@@ -8,13 +10,16 @@ from alignops.data.splits import Splits, split_keys
 
 __all__ = [
     "CaptionedImages",
+    "FeatureCache",
     "ImageCaptions",
     "PairedDataset",
     "SceneDataset",
     "Splits",
     "compositional_pairs",
+    "content_key",
     "draw_scenes",
     "open_flickr",
+    "pad_rows",
     "read_captions",
     "split_flickr",
     "split_keys",

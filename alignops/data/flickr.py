@@ -72,7 +72,8 @@ def split_flickr(
     dataset = open_flickr(folder, on_error=on_error)
     parts = _read_split_files(Path(folder))
     if parts is None:
-        names = [*dataset.keys, *(path.name for path, _ in dataset.skipped)]
+        skipped = [path.relative_to(dataset.folder).as_posix() for path, _ in dataset.skipped]
+        names = [*dataset.keys, *skipped]
         parts = split_keys(names, validation=validation, test=test, seed=seed)
     return Splits(
         dataset.subset(parts.train), dataset.subset(parts.validation), dataset.subset(parts.test)
@@ -96,7 +97,7 @@ def read_captions(path: str | Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise FileNotFoundError(f"path: no file of captions at {path}")
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}") from error
     split_line, header_lines = _layout(path, lines)
@@ -115,7 +116,7 @@ def read_captions(path: str | Path) -> dict[str, list[str]]:
 
 def _layout(path: Path, lines: list[str]) -> tuple[Callable[[str], tuple[str, str]], int]:
     """Choose the reader of a line, and the number of header lines, by the first line."""
-    first = lines[0] if lines else ""
+    first = lines[0]
     if first.replace(" ", "").lower() == "image,caption":
         return _split_comma, 1
     if first.replace(" ", "").lower() == "image_name|comment_number|comment":

@@ -80,7 +80,7 @@ class CaptionedImages:
         try:
             with Image.open(path) as image:
                 return ImageCaptions(image.convert("RGB"), self.captions[index], self.keys[index])
-        except (OSError, SyntaxError) as error:
+        except Exception as error:  # Pillow raises a dozen kinds for broken files
             raise ValueError(
                 f"{path} cannot be read as an image: {error}. "
                 'Replace it, or leave out such images with on_error="skip".'
@@ -128,6 +128,6 @@ def _fault(path: Path) -> str | None:
         with Image.open(path) as image:
             image.draft("RGB", (1, 1))
             image.load()
-    except (OSError, SyntaxError) as error:
+    except Exception as error:  # as above
         return str(error)
     return None

@@ -1,0 +1,236 @@
+"""Features computed once and kept on disk, for towers that stay frozen.
+
+A cache is a folder of safetensors shards, each with the features of a run of items:
+
+    <folder>/<first 16 digits of the key>/00000000-00001024.safetensors
+
+An item is a set of named tensors whose first dimension may differ from item to item, such as the
+entities of a caption. A shard holds each name twice: "<name>.values", the rows of all its items end
+to end, and "<name>.offsets", int64 (items + 1,), where each item's rows begin. A shard appears
+under its name only once it is whole, so an interrupted computation resumes at the shard it was in.
+
+    key = content_key(model=tower.state_dict(), preprocessing={"size": 32}, items=dataset.keys)
+    cache = FeatureCache("features", key, len(dataset))
+    cache.fill(lambda items: [encode(dataset[i]) for i in items])
+    cache[7]["entities"]
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+Features = Mapping[str, Tensor]
+"""The features of one item: name to tensor (rows, ...)."""
+
+
+def content_key(**parts: object) -> str:
+    """Hash everything that the features depend on.
+
+    Args:
+        parts: by name, in any order: strings, numbers, booleans, None, tensors, and sequences and
+            string-keyed mappings of these; a `state_dict()` is one.
+
+    Returns:
+        64 hexadecimal digits; equal contents give equal keys on every machine.
+
+    Raises:
+        TypeError: if a part holds anything else.
+    """
+    digest = sha256()
+    for chunk in _bytes_of(parts):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+class FeatureCache:
+    """The features of a dataset's items, on disk; reading maps the files into memory.
+
+    Attributes:
+        folder: the folder of the shards.
+        key: what the features were computed from; see `content_key`.
+    """
+
+    def __init__(
+        self, folder: str | Path, key: str, items: int, *, shard_items: int = 1024
+    ) -> None:
+        """Name the cache; nothing is read or written yet.
+
+        Args:
+            folder: may hold the caches of many keys.
+            key: from `content_key`.
+            items: number of items in the dataset.
+            shard_items: items per shard: how much work an interruption can cost.
+
+        Raises:
+            ValueError: if `items` is negative or `shard_items` is not positive.
+        """
+        if items < 0:
+            raise ValueError(f"items: expected a number >= 0, got {items}")
+        if shard_items <= 0:
+            raise ValueError(f"shard_items: expected a number > 0, got {shard_items}")
+        self.folder = Path(folder) / key[:16]
+        self.key = key
+        self._items = items
+        self._shard_items = shard_items
+        self._open: dict[int, _Shard] = {}
+
+    def __len__(self) -> int:
+        """Return the number of items, computed or not."""
+        return self._items
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Read the features of one item.
+
+        Returns:
+            Name to tensor, as written but on the CPU: views of the mapped file, so copy before
+            changing one in place.
+
+        Raises:
+            IndexError: if there is no such item.
+            FileNotFoundError: if its shard has not been computed yet.
+            ValueError: if its shard is damaged or is not of this key, naming the file.
+        """
+        if not 0 <= index < self._items:
+            raise IndexError(f"index: expected 0 to {self._items - 1}, got {index}")
+        items = self._shard_of(index)
+        if items.start not in self._open:
+            self._open[items.start] = _Shard(self._path(items), self.key)
+        return self._open[items.start][index - items.start]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave open files behind, so that a DataLoader's workers open their own."""
+        return self.__dict__ | {"_open": {}}
+
+    def missing(self) -> list[range]:
+        """List the runs of items that are still to be computed, one per shard."""
+        shards = (self._shard_of(i) for i in range(0, self._items, self._shard_items))
+        return [items for items in shards if not self._path(items).exists()]
+
+    def write(self, items: range, features: Sequence[Features]) -> None:
+        """Write one shard, whole or not at all.
+
+        Args:
+            items: one of `missing()`.
+            features: of each item, in order. All items have the same names; a name has one type
+                and one shape, apart from its first dimension.
+
+        Raises:
+            ValueError: if the items are not one shard of this cache, or the features do not fit.
+        """
+        if items != self._shard_of(items.start):
+            raise ValueError(f"items: expected one of missing(), got {items}")
+        if len(features) != len(items):
+            raise ValueError(f"features: expected those of {len(items)} items, got {len(features)}")
+        path = self._path(items)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        save_file(_pack(features), temporary, metadata={"key": self.key})
+        temporary.replace(path)
+
+    def fill(
+        self,
+        compute: Callable[[range], Sequence[Features]],
+        *,
+        description: str = "Computing features",
+    ) -> None:
+        """Compute and write whatever is missing, with a progress bar.
+
+        Args:
+            compute: from a run of items to the features of each.
+            description: beside the bar.
+        """
+        for items in track(self.missing(), description, transient=True):
+            self.write(items, compute(items))
+
+    def _shard_of(self, index: int) -> range:
+        start = index - index % self._shard_items
+        return range(start, min(start + self._shard_items, self._items))
+
+    def _path(self, items: range) -> Path:
+        return self.folder / f"{items.start:08d}-{items.stop:08d}.safetensors"
+
+
+class _Shard:
+    """One open shard."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        if not path.exists():
+            raise FileNotFoundError(f"{path} has not been computed yet; FeatureCache.fill does it")
+        try:
+            with safe_open(path, framework="pt") as file:
+                written_key = (file.metadata() or {}).get("key")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ValueError(
+                f"{path} is damaged ({error}); delete it and it will be computed again"
+            ) from error
+        if written_key != key:
+            raise ValueError(f"{path} was written for key {written_key}, not for {key}")
+        names = [name.removesuffix(".values") for name in tensors if name.endswith(".values")]
+        self._values = {name: tensors[f"{name}.values"] for name in names}
+        self._offsets = {name: tensors[f"{name}.offsets"].tolist() for name in names}
+
+    def __getitem__(self, position: int) -> dict[str, Tensor]:
+        return {
+            name: values[self._offsets[name][position] : self._offsets[name][position + 1]]
+            for name, values in self._values.items()
+        }
+
+
+def _pack(features: Sequence[Features]) -> dict[str, Tensor]:
+    names = features[0].keys()
+    for item in features:
+        if item.keys() != names:
+            raise ValueError(
+                f"features: expected {sorted(names)} of every item, got {sorted(item)}"
+            )
+    packed = {}
+    for name in names:
+        tensors = [item[name].detach() for item in features]
+        _check_alike(name, tensors)
+        rows = [tensor.shape[0] for tensor in tensors]
+        packed[f"{name}.values"] = torch.cat(tensors).cpu()
+        packed[f"{name}.offsets"] = torch.tensor(list(accumulate(rows, initial=0)))
+    return packed
+
+
+def _check_alike(name: str, tensors: list[Tensor]) -> None:
+    if any(tensor.ndim == 0 for tensor in tensors):
+        raise ValueError(f"features: {name!r} is a scalar; expected at least one dimension")
+    kinds = {(tensor.dtype, tuple(tensor.shape[1:])) for tensor in tensors}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"features: {name!r} must have one type and, after its first dimension, one shape; "
+            f"got {sorted(map(str, kinds))}"
+        )
+
+
+def _bytes_of(value: object) -> Iterable[bytes | memoryview]:
+    """Spell a value out; lengths and types keep different values from looking alike."""
+    if isinstance(value, Tensor):
+        yield f"tensor {value.dtype} {tuple(value.shape)} ".encode()
+        yield value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+    elif isinstance(value, Mapping):
+        yield f"mapping {len(value)} ".encode()
+        for name in sorted(value):
+            yield from _bytes_of(name)
+            yield from _bytes_of(value[name])
+    elif isinstance(value, list | tuple):
+        yield f"sequence {len(value)} ".encode()
+        for element in value:
+            yield from _bytes_of(element)
+    elif value is None or isinstance(value, str | int | float):
+        yield f"{type(value).__name__} {value!r} ".encode()
+    else:
+        raise TypeError(
+            f"parts: expected strings, numbers, tensors, sequences and mappings, got {type(value)}"
+        )

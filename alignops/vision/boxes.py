@@ -1,0 +1,164 @@
+"""Boxes: from a detector's file or a fixed grid, joined into relations, cut out of the image."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+FloatArray = NDArray[np.float32]
+
+
+class Boxes(NamedTuple):
+    """Boxes of one image.
+
+    Attributes:
+        xyxy: float32 (n, 4): x0, y0, x1, y1 in pixels.
+        scores: float32 (n,): confidence of each, in [0, 1] as detectors give it.
+    """
+
+    xyxy: FloatArray
+    scores: FloatArray
+
+    def best(self, limit: int) -> "Boxes":
+        """Keep the `limit` boxes of the highest score, highest first, earlier ones on a tie."""
+        order = np.argsort(-self.scores, kind="stable")[:limit]
+        return Boxes(self.xyxy[order], self.scores[order])
+
+
+def relation_boxes(boxes: FloatArray, scores: FloatArray, limit: int) -> Boxes:
+    """Propose the boxes of relations: the smallest box around each pair of objects.
+
+    ComAlign (arXiv 2409.08206): a pair's score is the product of its objects' scores, and the best
+    are kept.
+
+    Args:
+        boxes: (n, 4) xyxy in pixels.
+        scores: (n,).
+        limit: most boxes to return.
+
+    Returns:
+        At most `limit` of the n (n - 1) / 2 pairs, highest score first.
+
+    Raises:
+        ValueError: if a shape is wrong or `limit` is negative.
+    """
+    _check_boxes(boxes)
+    if scores.shape != (len(boxes),):
+        raise ValueError(f"scores: expected shape ({len(boxes)},), got {scores.shape}")
+    if limit < 0:
+        raise ValueError(f"limit: expected a number >= 0, got {limit}")
+    first, second = np.triu_indices(len(boxes), k=1)
+    low = np.minimum(boxes[first, :2], boxes[second, :2])
+    high = np.maximum(boxes[first, 2:], boxes[second, 2:])
+    pairs = np.concatenate([low, high], axis=1).astype(np.float32, copy=False)
+    products = (scores[first] * scores[second]).astype(np.float32, copy=False)
+    return Boxes(pairs, products).best(limit)
+
+
+def load_detections(path: str | Path) -> dict[int | str, Boxes]:
+    """Read detections in the COCO result format.
+
+    Args:
+        path: JSON, a list of {"image_id", "bbox": [x, y, width, height], "score"}; other entries,
+            such as "category_id", are ignored.
+
+    Returns:
+        Image id to its boxes, highest score first. An image without detections is absent.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not of this format, naming the path and the detection.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: no file of detections at {path}")
+    try:
+        detections = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(detections, list):
+        raise ValueError(f"{path}: expected a list of detections, got {type(detections).__name__}")
+    rows: dict[int | str, list[tuple[float, ...]]] = {}
+    for number, detection in enumerate(detections):
+        try:
+            x, y, width, height = map(float, detection["bbox"])
+            row = (x, y, x + width, y + height, float(detection["score"]))
+            rows.setdefault(detection["image_id"], []).append(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f'{path}, detection {number}: expected "image_id", "score" and "bbox" of four '
+                f"numbers, got {detection}"
+            ) from error
+    tables = {image: np.array(row, dtype=np.float32) for image, row in rows.items()}
+    return {
+        image: Boxes(table[:, :4], table[:, 4]).best(len(table)) for image, table in tables.items()
+    }
+
+
+def grid_boxes(width: int, height: int) -> Boxes:
+    """Cover an image with overlapping boxes of two sizes, for when there is no detector.
+
+    2 x 2 boxes of two thirds of each side and 3 x 3 boxes of one half: fixed places that know
+    nothing of the image. All have the score 1; the larger come first.
+
+    Args:
+        width: of the image in pixels.
+        height: of the image in pixels.
+
+    Returns:
+        13 boxes.
+
+    Raises:
+        ValueError: if a side is not positive.
+    """
+    if width <= 0 or height <= 0:
+        raise ValueError(f"width, height: expected an image, got {width} x {height} pixels")
+    boxes = [
+        (column * step, row * step, column * step + side, row * step + side)
+        for count, side in ((2, 2 / 3), (3, 1 / 2))
+        for step in [(1 - side) / (count - 1)]
+        for row in range(count)
+        for column in range(count)
+    ]
+    sides = np.array([width, height, width, height], dtype=np.float32)
+    return Boxes(np.array(boxes, dtype=np.float32) * sides, np.ones(len(boxes), dtype=np.float32))
+
+
+def crop_boxes(image: Image.Image, boxes: FloatArray, size: int) -> NDArray[np.uint8]:
+    """Cut boxes out of an image and resize each to a square; the aspect ratio is not kept.
+
+    Args:
+        image: any mode; converted to RGB.
+        boxes: (n, 4) xyxy in pixels, fractions allowed. What lies outside the image is cut off.
+        size: side of the crops in pixels.
+
+    Returns:
+        uint8 RGB (n, size, size, 3), bicubic.
+
+    Raises:
+        ValueError: if a box has no area inside the image, or a shape or `size` is wrong.
+    """
+    _check_boxes(boxes)
+    if size <= 0:
+        raise ValueError(f"size: expected a number of pixels > 0, got {size}")
+    limits = np.array([image.width, image.height] * 2, dtype=np.float32)
+    inside = np.clip(boxes, 0, limits)
+    empty = (inside[:, :2] >= inside[:, 2:]).any(axis=1)
+    if empty.any():
+        raise ValueError(
+            f"boxes: {boxes[empty][0].tolist()} has no area inside an image of "
+            f"{image.width} x {image.height} pixels"
+        )
+    rgb = image.convert("RGB")
+    crops = np.empty((len(boxes), size, size, 3), dtype=np.uint8)
+    for crop, box in zip(crops, inside.tolist(), strict=True):
+        crop[:] = rgb.resize((size, size), Image.Resampling.BICUBIC, box=tuple(box))
+    return crops
+
+
+def _check_boxes(boxes: FloatArray) -> None:
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"boxes: expected shape (n, 4), got {boxes.shape}")
