@@ -1,0 +1,112 @@
+"""A run folder: the configuration, the log, the checkpoints and the results of one training."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_CONFIG, _LOG, _RESULTS = "config.yaml", "log.jsonl", "results.json"
+
+
+class Run:
+    """The files of one training.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path, method: str, config: Mapping[str, Any]) -> "Run":
+        """Begin a run, or take up one that was interrupted.
+
+        Args:
+            folder: created if it is not there.
+            method: name of the method, kept with the configuration.
+            config: plain values, as YAML holds them.
+
+        Raises:
+            FileExistsError: the folder holds a run of another configuration, or something else.
+        """
+        run = cls(folder)
+        wanted = yaml.safe_dump({"method": method, **config}, sort_keys=False)
+        if (folder / _CONFIG).is_file():
+            _same_settings(folder, (folder / _CONFIG).read_text(), wanted)
+            return run
+        if folder.is_dir() and any(folder.iterdir()):
+            raise FileExistsError(f"{folder} is not empty and holds no run; choose another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / _CONFIG, wanted)
+        return run
+
+    @classmethod
+    def load(cls, folder: Path) -> "Run":
+        """Open a run that is there.
+
+        Raises:
+            FileNotFoundError: the folder holds no run.
+        """
+        if not (folder / _CONFIG).is_file():
+            raise FileNotFoundError(f"{folder} holds no run: it has no {_CONFIG}")
+        return cls(folder)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration the run was begun with, and its "method"."""
+        config: dict[str, Any] = yaml.safe_load((self.folder / _CONFIG).read_text())
+        return config
+
+    @property
+    def log(self) -> Path:
+        """The log: one JSON object per line."""
+        return self.folder / _LOG
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the training's checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """Where the finished model lies; its existence says that the training is finished."""
+        return self.folder / "model"
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Measured results by name; empty before the first."""
+        path = self.folder / _RESULTS
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+    def add_results(self, results: Mapping[str, Any]) -> None:
+        """Keep results beside those that are there; equal names are replaced."""
+        _write(self.folder / _RESULTS, json.dumps({**self.results, **results}, indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _same_settings(folder: Path, held: str, wanted: str) -> None:
+    old, new = _flatten(yaml.safe_load(held)), _flatten(yaml.safe_load(wanted))
+    changed = sorted(name for name in old | new if old.get(name) != new.get(name))
+    if changed:
+        listed = ", ".join(f"{n} ({old.get(n)} there, {new.get(n)} now)" for n in changed)
+        raise FileExistsError(
+            f"{folder} holds a run with other settings: {listed}; choose another folder"
+        )
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

@@ -1,0 +1,73 @@
+"""The order of the examples, as a function of the step alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import Sampler
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a training dataset is asked for.
+
+    Attributes:
+        index: of the item.
+        draw: seeds the item's random choices (which caption, which crop); differs in each epoch.
+    """
+
+    index: int
+    draw: tuple[int, int, int]
+
+
+class StepSampler(Sampler[list[Example]]):
+    """Batches from step `start` to `steps`: shuffled epochs, incomplete batches dropped.
+
+    A batch depends on (size, batch size, seed, step) and on nothing that happened before, so a
+    training that resumes at a step continues with exactly the data it would have seen.
+
+    Args:
+        size: number of items.
+        batch_size: items per batch, on each process.
+        seed: of the order.
+        start: first step.
+        steps: step to stop before.
+        rank: this process, in [0, world).
+        world: number of processes; they share each epoch.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int,
+        start: int,
+        steps: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if size < batch_size * world:
+            raise ValueError(
+                f"batch_size is {batch_size} on {world} process(es), but there are only {size} "
+                "training pairs; choose a smaller loop.batch_size"
+            )
+        self.size, self.batch_size, self.seed = size, batch_size, seed
+        self.start, self.steps, self.rank, self.world = start, steps, rank, world
+
+    def __len__(self) -> int:
+        """Return the number of batches left."""
+        return self.steps - self.start
+
+    def __iter__(self) -> Iterator[list[Example]]:
+        """Yield the batch of each step."""
+        per_epoch = self.size // (self.batch_size * self.world)
+        order, order_epoch = np.empty(0, dtype=np.int64), -1
+        for step in range(self.start, self.steps):
+            epoch, position = divmod(step, per_epoch)
+            if epoch != order_epoch:
+                order = np.random.default_rng((self.seed, epoch)).permutation(self.size)
+                order_epoch = epoch
+            first = (position * self.world + self.rank) * self.batch_size
+            batch = order[first : first + self.batch_size].tolist()
+            yield [Example(index, (self.seed, epoch, index)) for index in batch]

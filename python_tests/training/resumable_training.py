@@ -1,0 +1,43 @@
+"""A small training with dropout, run by `test_loop.py` in a process of its own to be killed."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from alignops.training import LoopConfig, OptimizerConfig, Run, train
+
+
+class Examples:
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, example):
+        draw = np.random.default_rng(example.draw)
+        return torch.from_numpy(draw.standard_normal(4, dtype=np.float32)) + example.index
+
+
+class Objective(nn.Module):
+    def __init__(self, pause):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        self.pause = pause
+
+    def forward(self, batch):
+        time.sleep(self.pause)
+        return {"square": self.layers(batch).square().mean()}
+
+
+def run(folder, steps=40, pause=0.0, workers=0):
+    torch.manual_seed(0)
+    objective = Objective(pause)
+    loop = LoopConfig(steps, batch_size=4, log_every=3, checkpoint_every=5, workers=workers)
+    train(objective, Examples(), torch.stack, Run(folder), loop, OptimizerConfig(warmup_steps=2))
+    return objective
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), pause=0.05)

@@ -1,0 +1,104 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from resumable_training import Examples, Objective, run
+
+from alignops.training import Interrupted, LoopConfig, OptimizerConfig, Run, train
+
+SCRIPT = Path(__file__).with_name("resumable_training.py")
+
+
+def start_and_wait_for(folder, step):
+    """Start the training in a process of its own, and wait until its log has reached a step."""
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, SCRIPT, folder], env=environment)
+    log = folder / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while not log.exists() or f'"step": {step},' not in log.read_text():
+        assert process.poll() is None, "the training ended early"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+def steps_of(folder):
+    return [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run(folder).state_dict()
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(uninterrupted, tmp_path):
+    folder = tmp_path / "killed"
+    process = start_and_wait_for(folder, step=12)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "checkpoints" / "step_00000040").exists()
+    assert_equal(run(folder).state_dict(), uninterrupted[1])
+    assert steps_of(folder) == steps_of(uninterrupted[0])
+
+
+def test_an_interrupted_run_saves_its_last_step_and_resumes(uninterrupted, tmp_path):
+    folder = tmp_path / "interrupted"
+    process = start_and_wait_for(folder, step=12)
+    process.send_signal(signal.SIGINT)
+    process.wait()
+    [checkpoint] = (folder / "checkpoints").iterdir()
+    assert 12 <= int(checkpoint.name.removeprefix("step_")) < 40
+    assert_equal(run(folder).state_dict(), uninterrupted[1])
+
+
+def test_the_number_of_workers_changes_nothing(uninterrupted, tmp_path):
+    assert_equal(run(tmp_path, workers=2).state_dict(), uninterrupted[1])
+
+
+def test_a_finished_run_is_not_trained_again(uninterrupted):
+    assert_equal(run(uninterrupted[0], pause=100.0).state_dict(), uninterrupted[1])
+
+
+def test_the_log_has_loss_terms_and_learning_rate(uninterrupted):
+    folder = uninterrupted[0]
+    last = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 40
+    assert {"loss", "lr"} <= last.keys()
+    assert list((folder / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_interrupting_raises_and_gives_the_signal_back(tmp_path):
+    class Stop(Objective):
+        def forward(self, batch):
+            signal.raise_signal(signal.SIGINT)
+            return super().forward(batch)
+
+    before = signal.getsignal(signal.SIGINT)
+    settings = (LoopConfig(steps=3, batch_size=4), OptimizerConfig())
+    with pytest.raises(Interrupted):
+        train(Stop(0.0), Examples(), torch.stack, Run(tmp_path), *settings)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert (tmp_path / "checkpoints" / "step_00000001").is_dir()
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
+    class Diverged(Objective):
+        def forward(self, batch):
+            return {"square": super().forward(batch)["square"] * float("nan")}
+
+    settings = (LoopConfig(steps=3, batch_size=4, log_every=2), OptimizerConfig())
+    with pytest.raises(ValueError, match=r"the loss is nan at step 2; try a smaller optimizer\.lr"):
+        train(Diverged(0.0), Examples(), torch.stack, Run(tmp_path), *settings)

@@ -1,0 +1,42 @@
+import pytest
+
+from alignops.training import LoopConfig, Run
+
+CONFIG = {"loop": {"steps": 3}, "lr": 0.1}
+
+
+def test_a_run_keeps_its_configuration_and_results(tmp_path):
+    run = Run.open(tmp_path / "run", "clip", CONFIG)
+    run.add_results({"a": 1})
+    run.add_results({"b": 2})
+    again = Run.load(tmp_path / "run")
+    assert again.config == {"method": "clip", **CONFIG}
+    assert again.results == {"a": 1, "b": 2}
+
+
+def test_the_same_configuration_takes_the_run_up(tmp_path):
+    Run.open(tmp_path / "run", "clip", CONFIG)
+    Run.open(tmp_path / "run", "clip", CONFIG)
+
+
+def test_another_configuration_is_refused_by_what_differs(tmp_path):
+    Run.open(tmp_path / "run", "clip", CONFIG)
+    with pytest.raises(FileExistsError, match=r"loop\.steps \(3 there, 4 now\); choose another"):
+        Run.open(tmp_path / "run", "clip", {"loop": {"steps": 4}, "lr": 0.1})
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(FileExistsError, match="is not empty and holds no run"):
+        Run.open(tmp_path, "clip", CONFIG)
+
+
+def test_a_missing_run_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no run: it has no config\.yaml"):
+        Run.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "checkpoint_every"])
+def test_a_loop_needs_positive_numbers(name):
+    with pytest.raises(ValueError, match=rf"loop\.{name} is 0, expected at least 1"):
+        LoopConfig(**{name: 0})
