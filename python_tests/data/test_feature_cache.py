@@ -1,0 +1,176 @@
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from alignops.data import FeatureCache, content_key
+
+KEY = content_key(items=["a", "b"])
+
+
+def features(items: range) -> list[dict[str, torch.Tensor]]:
+    """Item i has an embedding (3,) of i, and i % 4 entities (i % 4, 2)."""
+    return [
+        {"image": torch.full((3,), float(i)), "entities": torch.full((i % 4, 2), i)} for i in items
+    ]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> FeatureCache:
+    return FeatureCache(tmp_path, KEY, 10, shard_items=4)
+
+
+def test_items_come_back_as_they_went_in(cache):
+    cache.fill(features)
+    assert len(cache) == 10
+    assert cache.missing() == []
+    for index, expected in enumerate(features(range(10))):
+        found = cache[index]
+        assert found.keys() == expected.keys()
+        for name, tensor in expected.items():
+            assert found[name].dtype == tensor.dtype
+            assert torch.equal(found[name], tensor)
+
+
+def test_every_type_survives(tmp_path):
+    types = (torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.bool)
+    item = {str(kind): torch.tensor([[0, 1], [1, 0]]).to(kind) for kind in types}
+    cache = FeatureCache(tmp_path, KEY, 1)
+    cache.write(range(1), [item])
+    for name, tensor in item.items():
+        assert cache[0][name].dtype == tensor.dtype
+        assert torch.equal(cache[0][name], tensor)
+
+
+def test_reading_copies_nothing(cache):
+    cache.fill(features)
+    assert cache[1]["image"].data_ptr() == cache[1]["image"].data_ptr()
+    assert cache[2]["image"].data_ptr() == cache[1]["image"].data_ptr() + 3 * 4
+
+
+def test_an_interrupted_computation_goes_on_where_it_stopped(cache):
+    computed = []
+
+    def interrupted(items: range):
+        if items.start == 8 and len(computed) == 2:
+            raise KeyboardInterrupt
+        computed.append(items)
+        return features(items)
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.fill(interrupted)
+    assert cache.missing() == [range(8, 10)]
+    computed.append(None)
+    cache.fill(interrupted)
+    assert computed == [range(4), range(4, 8), None, range(8, 10)]
+
+
+def test_a_killed_computation_leaves_whole_shards(cache, tmp_path):
+    script = (
+        "import os, signal, sys, torch\n"
+        "from alignops.data import FeatureCache\n"
+        "def compute(items):\n"
+        "    if items.start == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return [{'image': torch.zeros(3)} for _ in items]\n"
+        "FeatureCache(sys.argv[1], sys.argv[2], 10, shard_items=4).fill(compute)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), KEY]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert cache.missing() == [range(4, 8), range(8, 10)]
+    assert torch.equal(cache[3]["image"], torch.zeros(3))
+
+
+def test_a_half_written_shard_does_not_count(cache):
+    cache.fill(features)
+    shard = next(cache.folder.glob("00000004-*"))
+    shard.rename(shard.with_suffix(".123.tmp"))
+    assert cache.missing() == [range(4, 8)]
+
+
+def test_a_pickled_cache_opens_its_own_files(cache):
+    cache.fill(features)
+    cache[0]["image"]
+    assert torch.equal(pickle.loads(pickle.dumps(cache))[5]["image"], torch.full((3,), 5.0))
+
+
+@pytest.mark.parametrize("kept", [0, 5, 60, -1])
+def test_a_damaged_shard_is_named(cache, kept):
+    cache.fill(features)
+    shard = next(cache.folder.glob("00000004-*"))
+    shard.write_bytes(shard.read_bytes()[:kept])
+    assert cache[3]["image"][0] == 3
+    with pytest.raises(
+        ValueError, match=r"00000004-00000008\.safetensors is damaged .*; delete it"
+    ):
+        cache[4]
+
+
+def test_a_shard_of_another_key_is_refused(cache):
+    cache.fill(features)
+    other = FeatureCache(cache.folder.parent, KEY[:16] + "0" * 48, 10, shard_items=4)
+    with pytest.raises(ValueError, match="was written for key"):
+        other[0]
+
+
+@pytest.mark.parametrize(
+    ("items", "given", "message"),
+    [
+        (range(1, 5), features(range(4)), r"items: expected one of missing\(\), got range\(1, 5\)"),
+        (range(4), features(range(3)), "features: expected those of 4 items, got 3"),
+        (range(8, 10), [{"a": torch.ones(1)}, {"b": torch.ones(1)}], r"expected \['a'\] of every"),
+        (range(8, 10), [{"a": torch.ones(1)}, {"a": torch.ones(1, 2)}], "'a' must have one type"),
+        (range(8, 10), [{"a": torch.tensor(1)}] * 2, "'a' is a scalar"),
+    ],
+)
+def test_features_that_do_not_fit(cache, items, given, message):
+    with pytest.raises(ValueError, match=message):
+        cache.write(items, given)
+    assert len(cache.missing()) == 3
+
+
+def test_items_that_are_not_there(cache):
+    with pytest.raises(FileNotFoundError, match="has not been computed yet"):
+        cache[0]
+    with pytest.raises(IndexError, match="index: expected 0 to 9, got 10"):
+        cache[10]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [((-1, 4), "items: expected a number >= 0"), ((1, 0), "shard_items: expected a number > 0")],
+)
+def test_sizes(tmp_path, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        FeatureCache(tmp_path, KEY, sizes[0], shard_items=sizes[1])
+
+
+def test_keys_follow_contents():
+    weights = {"w": torch.arange(6.0).reshape(2, 3), "scale": torch.tensor(1.0)}
+    key = content_key(model=weights, size=32, items=["a", "b"])
+    assert key == content_key(items=("a", "b"), size=32, model=dict(reversed(weights.items())))
+    others = [
+        content_key(model={**weights, "scale": torch.tensor(2.0)}, size=32, items=["a", "b"]),
+        content_key(model={**weights, "w": weights["w"].reshape(3, 2)}, size=32, items=["a", "b"]),
+        content_key(model={**weights, "w": weights["w"].double()}, size=32, items=["a", "b"]),
+        content_key(model=weights, size="32", items=["a", "b"]),
+        content_key(model=weights, size=32, items=["a b"]),
+        content_key(model=weights, size=32, items=["b", "a"]),
+    ]
+    assert len({key, *others}) == 7
+    assert len(key) == 64
+
+
+def test_the_key_of_fixed_contents_is_fixed():
+    tensor = torch.tensor([1.0, 2.0], dtype=torch.bfloat16)
+    key = content_key(a=tensor, b=[None, True, 1.5])
+    assert key == "c6d64fa6921bf3d3b445f46ef140e4b0b5f2db4836d9884b2c88f39b4e41c62e"
+
+
+def test_a_part_that_cannot_be_hashed():
+    with pytest.raises(TypeError, match=r"parts: expected strings, numbers, .* got <class 'set'>"):
+        content_key(items={"a"})

@@ -1,0 +1,145 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from alignops.data.scenes import Scene, draw_scenes, meaning, render, split_scenes
+from alignops.data.scenes.description import predicates
+from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES
+from alignops.text.scene_graph import Entity, Relation, SceneGraph
+
+RED, BLUE = Entity("circle", ("small", "red")), Entity("square", ("large", "blue"))
+
+
+def statement(subject: Entity, predicate: str, object_: Entity) -> SceneGraph:
+    return SceneGraph((subject, object_), (Relation(0, predicate, 1),))
+
+
+def test_a_seed_always_draws_the_same_scene():
+    scene = draw_scenes(1, seed=0)[0]
+    assert scene.caption == "There is a small green ring right of a large purple ring."
+    assert [object_.box for object_ in scene.objects] == [(16, 15, 22, 21), (3, 19, 15, 31)]
+
+
+def test_a_longer_draw_begins_with_the_shorter_one():
+    assert draw_scenes(30, objects=3, seed=5)[:10] == draw_scenes(10, objects=3, seed=5)
+    assert draw_scenes(10, seed=5) != draw_scenes(10, seed=6)
+
+
+@pytest.mark.parametrize("objects", [2, 3, 4])
+def test_scenes_are_what_their_graph_says(objects):
+    for scene in draw_scenes(200, objects=objects, seed=1):
+        assert len(scene.objects) == objects
+        assert len({object_.entity for object_ in scene.objects}) == objects
+        assert scene.graph.entities == tuple(object_.entity for object_ in scene.objects)
+        assert [(r.subject, r.object) for r in scene.graph.relations] == [
+            (i, i + 1) for i in range(objects - 1)
+        ]
+        for relation in scene.graph.relations:
+            pair = (scene.objects[relation.subject].box, scene.objects[relation.object].box)
+            assert predicates(*pair) == [relation.predicate]
+        for a, b in combinations(scene.objects, 2):
+            assert predicates(a.box, b.box), "boxes overlap or touch"
+        assert scene.satisfies(scene.graph)
+
+
+def test_every_shape_colour_and_predicate_occurs():
+    scenes = draw_scenes(500, seed=2)
+    assert {object_.shape for scene in scenes for object_ in scene.objects} == set(SHAPES)
+    assert {object_.colour for scene in scenes for object_ in scene.objects} == set(COLOURS)
+    assert {scene.graph.relations[0].predicate for scene in scenes} == set(INVERSE)
+
+
+def test_predicates_of_boxes():
+    here = (10, 10, 15, 15)
+    assert predicates(here, (20, 12, 25, 17)) == ["left of"]
+    assert predicates(here, (8, 0, 13, 5)) == ["below"]
+    assert predicates(here, (20, 20, 25, 25)) == ["left of", "above"]
+    assert predicates(here, (12, 12, 20, 20)) == []
+
+
+def test_one_statement_has_one_meaning():
+    left = meaning(statement(RED, "left of", BLUE))
+    assert left == meaning(statement(BLUE, "right of", RED))
+    assert left != meaning(statement(BLUE, "left of", RED))
+    assert left != meaning(statement(RED, "above", BLUE))
+    assert meaning(statement(RED, "above", BLUE)) == meaning(statement(BLUE, "below", RED))
+
+
+def test_satisfies_needs_the_very_object():
+    scene = draw_scenes(1, seed=0)[0]
+    ring, other = scene.graph.entities
+    assert scene.satisfies(SceneGraph((ring,)))
+    assert scene.satisfies(statement(other, "left of", ring))
+    assert not scene.satisfies(statement(ring, "left of", other))
+    assert not scene.satisfies(SceneGraph((Entity("ring", ("large", "green")),)))
+
+
+def test_splits_share_no_meaning_and_held_out_ones_are_unique():
+    splits = split_scenes(train=3000, validation=400, test=500, seed=3)
+    said = [
+        [meaning(scene.graph) for scene in part]
+        for part in (splits.train, splits.validation, splits.test)
+    ]
+    assert [len(part) for part in said] == [3000, 400, 500]
+    assert len(set(said[1])) == 400
+    assert len(set(said[2])) == 500
+    for a, b in combinations(said, 2):
+        assert not set(a) & set(b)
+
+
+def test_the_test_split_does_not_depend_on_the_size_of_the_others():
+    small = split_scenes(train=10, validation=10, test=50, seed=3)
+    large = split_scenes(train=500, validation=100, test=50, seed=3)
+    assert small.test == large.test
+
+
+def foreground(scene: Scene, size: int) -> np.ndarray:
+    return (render(scene, size) != 32).any(axis=2)
+
+
+@pytest.mark.parametrize("size", [32, 224])
+def test_boxes_are_tight(size):
+    for scene in draw_scenes(200, seed=4):
+        drawn = foreground(scene, size)
+        for object_ in scene.objects:
+            x0, y0, x1, y1 = (size // 32 * value for value in object_.box)
+            inside = drawn[y0:y1, x0:x1]
+            assert inside.any(axis=0)[[0, -1]].all()
+            assert inside.any(axis=1)[[0, -1]].all()
+            drawn[y0:y1, x0:x1] = False
+        assert not drawn.any(), "something is drawn outside the boxes"
+
+
+def test_colours_are_what_they_are_called():
+    for scene in draw_scenes(50, seed=5):
+        image = render(scene, 128).reshape(-1, 3).tolist()
+        for object_ in scene.objects:
+            assert list(COLOURS[object_.colour]) in image
+
+
+def test_shapes_differ_by_many_pixels():
+    tiles = {}
+    for scene in draw_scenes(3000, seed=6):
+        for object_ in scene.objects:
+            if object_.colour == "red" and object_.box[2] - object_.box[0] == 6:
+                x0, y0, x1, y1 = object_.box
+                tiles[object_.shape] = render(scene)[y0:y1, x0:x1].astype(int)
+    assert set(tiles) == set(SHAPES)
+    for a, b in combinations(tiles.values(), 2):
+        assert (abs(a - b).max(axis=2) > 30).sum() >= 4
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: draw_scenes(1, objects=5, seed=0), "objects: expected 2, 3 or 4 per scene, got 5"),
+        (lambda: draw_scenes(-1, seed=0), "count: expected a number of scenes >= 0, got -1"),
+        (lambda: split_scenes(train=1, validation=-2, test=1, seed=0), "validation: expected"),
+        (lambda: split_scenes(train=1, validation=1, test=20000, seed=0), "at most 16256 scenes"),
+        (lambda: render(draw_scenes(1, seed=0)[0], 40), "positive multiple of 32 pixels, got 40"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

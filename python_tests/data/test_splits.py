@@ -1,0 +1,33 @@
+import pytest
+
+from alignops.data import split_keys
+
+KEYS = [f"{index}.jpg" for index in range(100)]
+
+
+def test_shares_and_order():
+    splits = split_keys(KEYS, validation=0.1, test=0.25)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [65, 10, 25]
+    assert sorted(splits.train + splits.validation + splits.test) == sorted(KEYS)
+    assert splits.train == sorted(splits.train, key=KEYS.index)
+
+
+def test_the_order_of_the_keys_has_no_influence():
+    forward = split_keys(KEYS, validation=0.1, test=0.1, seed=3)
+    backward = split_keys(KEYS[::-1], validation=0.1, test=0.1, seed=3)
+    assert set(forward.test) == set(backward.test)
+    assert set(forward.validation) == set(backward.validation)
+
+
+@pytest.mark.parametrize(
+    ("keys", "validation", "test", "message"),
+    [
+        (KEYS, 0.1, 1.0, r"test: expected a share in \[0, 1\), got 1.0"),
+        (KEYS, -0.1, 0.1, r"validation: expected a share in \[0, 1\), got -0.1"),
+        (KEYS, 0.5, 0.5, r"validation \+ test: expected a share below 1, got 1.0"),
+        (["a", "a"], 0.1, 0.1, "keys: expected unique names"),
+    ],
+)
+def test_errors(keys, validation, test, message):
+    with pytest.raises(ValueError, match=message):
+        split_keys(keys, validation=validation, test=test)
