@@ -1,0 +1,139 @@
+// Logsumexp over the rows and the columns of a similarity matrix: epilogues of its tiles.
+//
+// A tile leaves, for each of its rows and of its columns, a partial logsumexp as a maximum and a
+// sum of exponentials relative to it. The partials of a row are combined in the order of the
+// blocks, so the result is always the same.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/tiles.h"
+#include "core/vector.h"
+
+namespace alignops {
+
+/// exp(top) * sum. An infinite or NaN maximum is kept in `sum`, as exp(inf - inf) would lose it.
+template <class T>
+struct PartialLogsumexp {
+  T top, sum;
+};
+
+template <class T>
+inline T finite_or_zero(T top) {
+  return std::isfinite(top) ? top : T(0);
+}
+
+template <class T>
+inline T combine(const PartialLogsumexp<T>* partials, int64_t count, int64_t stride) {
+  T top = -std::numeric_limits<T>::infinity(), sum = 0;
+  for (int64_t i = 0; i < count; ++i) top = std::max(top, partials[i * stride].top);
+  for (int64_t i = 0; i < count; ++i) {
+    sum += partials[i * stride].sum * std::exp(partials[i * stride].top - top);
+  }
+  return top + std::log(sum);
+}
+
+template <class T>
+inline Vector<T> vector_max(Vector<T> a, Vector<T> b) {
+  return a > b ? a : b;
+}
+
+/// Forward epilogue: the partials of one tile.
+template <class T>
+class LogsumexpForward {
+ public:
+  /// Partials are laid out block after block: row i in column block j is at rows[j * x_rows + i],
+  /// and likewise.
+  LogsumexpForward(PartialLogsumexp<T>* row_partials, PartialLogsumexp<T>* col_partials,
+                   int64_t x_rows, int64_t y_rows, int64_t max_columns)
+      : row_partials_(row_partials),
+        col_partials_(col_partials),
+        x_rows_(x_rows),
+        y_rows_(y_rows),
+        top_(padded<T>(max_columns)),
+        sum_(padded<T>(max_columns)) {}
+
+  void operator()(const T* tile, const Block& xb, const Block& yb) const {
+    const int64_t columns = yb.rows();
+    find_tops(tile, xb.rows(), columns);
+    std::fill_n(sum_.get(), padded<T>(columns), T(0));
+    PartialLogsumexp<T>* rows = row_partials_ + yb.index * x_rows_ + xb.begin;
+    for (int64_t i = 0; i < xb.rows(); ++i) rows[i] = add_row(tile + i * columns, columns);
+    PartialLogsumexp<T>* cols = col_partials_ + xb.index * y_rows_ + yb.begin;
+    for (int64_t j = 0; j < columns; ++j) cols[j] = {top_[j], sum_[j]};
+  }
+
+ private:
+  void find_tops(const T* tile, int64_t rows, int64_t columns) const {
+    std::fill_n(top_.get(), padded<T>(columns), -std::numeric_limits<T>::infinity());
+    for (int64_t i = 0; i < rows; ++i) {
+      const T* s = tile + i * columns;
+      for (int64_t j = 0; j < columns; ++j) top_[j] = s[j] > top_[j] ? s[j] : top_[j];
+    }
+    for (int64_t j = 0; j < columns; ++j) top_[j] = finite_or_zero(top_[j]);
+  }
+
+  PartialLogsumexp<T> add_row(const T* s, int64_t columns) const {
+    const T infinite = -std::numeric_limits<T>::infinity();
+    Vector<T> tops = Vector<T>{} + infinite;
+    const int64_t whole = columns / kLanes<T> * kLanes<T>;
+    for (int64_t j = 0; j < whole; j += kLanes<T>) tops = vector_max<T>(tops, load(s + j));
+    T top = infinite;
+    for (int64_t lane = 0; lane < kLanes<T>; ++lane) top = std::max(top, tops[lane]);
+    for (int64_t j = whole; j < columns; ++j) top = std::max(top, s[j]);
+    top = finite_or_zero(top);
+
+    Vector<T> sum{};
+    for (int64_t j = 0; j < whole; j += kLanes<T>) {
+      const Vector<T> value = load(s + j);
+      sum += exp(value - top);
+      store<T>(sum_.get() + j, load(sum_.get() + j) + exp(value - load(top_.get() + j)));
+    }
+    T total = sum_first<T>(sum, kLanes<T>);
+    if (const int64_t width = columns - whole; width > 0) {
+      const Vector<T> value = load_first(s + whole, width);
+      total += sum_first<T>(exp(value - top), width);
+      store<T>(sum_.get() + whole,
+               load(sum_.get() + whole) + exp(value - load(top_.get() + whole)));
+    }
+    return {top, total};
+  }
+
+  PartialLogsumexp<T>*const row_partials_, *const col_partials_;
+  const int64_t x_rows_, y_rows_;
+  Buffer<T> top_, sum_;
+};
+
+/// Backward epilogue: grad_row * softmax over the row + grad_col * softmax over the column, in
+/// place of s.
+template <class T>
+class LogsumexpBackward {
+ public:
+  /// All four arrays are indexed by row of valid components.
+  LogsumexpBackward(const T* grad_row, const T* grad_col, const T* row, const T* col)
+      : grad_row_(grad_row), grad_col_(grad_col), row_(row), col_(col) {}
+
+  void operator()(T* tile, const Block& xb, const Block& yb) const {
+    const int64_t columns = yb.rows();
+    const T *grad_col = grad_col_ + yb.begin, *col = col_ + yb.begin;
+    for (int64_t i = 0; i < xb.rows(); ++i) {
+      T* s = tile + i * columns;
+      const T grad_row = grad_row_[xb.begin + i], row = row_[xb.begin + i];
+      for (int64_t j = 0; j < columns; j += kLanes<T>) {
+        const int64_t width = std::min(kLanes<T>, columns - j);
+        const Vector<T> value = load_first(s + j, width);
+        const Vector<T> of_row = grad_row * exp(value - row);
+        const Vector<T> of_col =
+            load_first(grad_col + j, width) * exp(value - load_first(col + j, width));
+        store_first<T>(s + j, of_row + of_col, width);
+      }
+    }
+  }
+
+ private:
+  const T *const grad_row_, *const grad_col_, *const row_, *const col_;
+};
+
+}  // namespace alignops

@@ -1,0 +1,115 @@
+// What every CPU op does with its tensors: check them, lay them out, name their C++ type, allocate
+// results.
+//
+// Python checks first and speaks better (alignops/ops/arguments.py); these checks keep a direct
+// call of torch.ops.alignops.* from reading out of bounds.
+#pragma once
+
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+#include <torch/headeronly/util/BFloat16.h>
+#include <torch/headeronly/util/Exception.h>
+#include <torch/headeronly/util/Half.h>
+
+#include <optional>
+
+#include "core/components.h"
+
+namespace alignops {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+/// Call body(T{}) with the C++ type of a floating-point tensor.
+template <class Body>
+inline auto dispatch(const Tensor& tensor, const Body& body) {
+  switch (tensor.scalar_type()) {
+    case ScalarType::Double:
+      return body(double{});
+    case ScalarType::Float:
+      return body(float{});
+    case ScalarType::BFloat16:
+      return body(torch::headeronly::BFloat16{});
+    case ScalarType::Half:
+      return body(torch::headeronly::Half{});
+    default:
+      STD_TORCH_CHECK(false, "expected float64, float32, bfloat16 or float16 tensors");
+  }
+}
+
+inline ScalarType accumulation_type(const Tensor& tensor) {
+  return tensor.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
+}
+
+/// Contiguous tensors of one op's two sides, (B, N, D) or (B, D), with their masks, checked to fit
+/// together.
+struct Pair {
+  Tensor x, y;
+  std::optional<Tensor> x_mask, y_mask;
+
+  Pair(const Tensor& x, const Tensor& y, const std::optional<Tensor>& x_mask,
+       const std::optional<Tensor>& y_mask, int64_t dims)
+      : x(torch::stable::contiguous(x)), y(torch::stable::contiguous(y)) {
+    STD_TORCH_CHECK(x.dim() == dims && y.dim() == dims, "expected tensors of ", dims,
+                    " dimensions");
+    STD_TORCH_CHECK(x.scalar_type() == y.scalar_type(), "expected tensors of one type");
+    STD_TORCH_CHECK(x.size(dims - 1) == y.size(dims - 1), "expected one embedding size");
+    this->x_mask = checked_mask(x, x_mask);
+    this->y_mask = checked_mask(y, y_mask);
+  }
+
+  template <class In>
+  Components<In> x_components() const {
+    return components<In>(x, x_mask);
+  }
+  template <class In>
+  Components<In> y_components() const {
+    return components<In>(y, y_mask);
+  }
+
+ private:
+  static std::optional<Tensor> checked_mask(const Tensor& tensor,
+                                            const std::optional<Tensor>& mask) {
+    if (!mask) return std::nullopt;
+    STD_TORCH_CHECK(mask->scalar_type() == ScalarType::Bool, "expected a bool mask");
+    STD_TORCH_CHECK(mask->dim() == tensor.dim() - 1,
+                    "expected a mask of the shape of its tensor less D");
+    for (int64_t d = 0; d < mask->dim(); ++d) {
+      STD_TORCH_CHECK(mask->size(d) == tensor.size(d),
+                      "expected a mask of the shape of its tensor less D");
+    }
+    return torch::stable::contiguous(*mask);
+  }
+
+  /// (B, D) counts as B samples of one component.
+  template <class In>
+  static Components<In> components(const Tensor& tensor, const std::optional<Tensor>& mask) {
+    const int64_t dims = tensor.dim();
+    return {static_cast<const In*>(tensor.const_data_ptr()),
+            mask ? static_cast<const bool*>(mask->const_data_ptr()) : nullptr, tensor.size(0),
+            dims == 3 ? tensor.size(1) : 1, tensor.size(dims - 1)};
+  }
+};
+
+inline Tensor zeros(const Tensor& like, torch::headeronly::IntHeaderOnlyArrayRef shape,
+                    ScalarType type) {
+  return torch::stable::new_zeros(like, shape, type);
+}
+
+inline Tensor zeros_like(const Tensor& tensor) {
+  return zeros(tensor, tensor.sizes(), tensor.scalar_type());
+}
+
+template <class T>
+inline T* data(Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+/// Contents of a tensor that the op has already made contiguous and of type T.
+template <class T>
+inline const T* data(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+}  // namespace alignops

@@ -1,0 +1,60 @@
+// alignops::exact_powerset_similarity on the CPU.
+#include "core/exact_powerset.h"
+
+#include <torch/csrc/stable/library.h>
+
+#include <tuple>
+
+#include "cpu/gradients.h"
+#include "cpu/runtime.h"
+
+namespace alignops {
+namespace {
+
+std::tuple<Tensor, Tensor> exact_powerset_similarity(const Tensor& regions, const Tensor& phrases,
+                                                     const std::optional<Tensor>& region_mask,
+                                                     const std::optional<Tensor>& phrase_mask) {
+  const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
+  const ScalarType type = accumulation_type(regions);
+  Tensor r2t = zeros(regions, {regions.size(0), phrases.size(0)}, type);
+  Tensor t2r = zeros(regions, {regions.size(0), phrases.size(0)}, type);
+  dispatch(regions, [&](auto in) {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    for_each_tile<TorchRuntime>(xs, ys, T(1), [&](int64_t) {
+      return ExactPowersetForward<In>(xs, ys, data<T>(r2t), data<T>(t2r));
+    });
+  });
+  return {r2t, t2r};
+}
+
+std::tuple<Tensor, Tensor> exact_powerset_similarity_backward(
+    const Tensor& grad_r2t, const Tensor& grad_t2r, const Tensor& regions, const Tensor& phrases,
+    const std::optional<Tensor>& region_mask, const std::optional<Tensor>& phrase_mask) {
+  const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
+  const Tensor of_r2t = torch::stable::contiguous(grad_r2t),
+               of_t2r = torch::stable::contiguous(grad_t2r);
+  return dispatch(regions, [&](auto in) -> std::tuple<Tensor, Tensor> {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    GradientRows<In> grad_regions(xs, pair.x), grad_phrases(ys, pair.y);
+    accumulate_gradients<TorchRuntime>(
+        xs, ys, T(1),
+        [&](int64_t) {
+          return ExactPowersetBackward<In>(xs, ys, data<T>(of_r2t), data<T>(of_t2r));
+        },
+        grad_regions.rows(), grad_phrases.rows());
+    return {grad_regions.finish(), grad_phrases.finish()};
+  });
+}
+
+}  // namespace
+}  // namespace alignops
+
+STABLE_TORCH_LIBRARY_IMPL(alignops, CPU, m) {
+  m.impl("exact_powerset_similarity", TORCH_BOX(&alignops::exact_powerset_similarity));
+  m.impl("exact_powerset_similarity_backward",
+         TORCH_BOX(&alignops::exact_powerset_similarity_backward));
+}

@@ -1,0 +1,105 @@
+// alignops::fgm_similarity on the CPU.
+#include "core/fgm.h"
+
+#include <torch/csrc/stable/library.h>
+
+#include <tuple>
+
+#include "cpu/arguments.h"
+#include "cpu/runtime.h"
+
+namespace alignops {
+namespace {
+
+/// The smallest integer type that holds an index below `count`; alignops/reference/fgm.py has the
+/// same rule.
+ScalarType argmax_type(int64_t count) {
+  if (count <= 1 << 8) return ScalarType::Byte;
+  return count <= 1 << 15 ? ScalarType::Short : ScalarType::Int;
+}
+
+IndexArray index_array(const Tensor& argmax) {
+  return {argmax.numel() > 0 ? argmax.mutable_data_ptr() : nullptr,
+          static_cast<int64_t>(argmax.element_size())};
+}
+
+template <class Score>
+FgmSide<Score> side_of_x(const Tensor& score, const Tensor& argmax) {
+  return {static_cast<Score*>(score.mutable_data_ptr()), index_array(argmax), score.size(1), 1};
+}
+
+template <class Score>
+FgmSide<Score> side_of_y(const Tensor& score, const Tensor& argmax) {
+  return {static_cast<Score*>(score.mutable_data_ptr()), index_array(argmax), 1, score.size(1)};
+}
+
+template <bool kArgmax, class In, class T>
+void forward(const Components<In>& x, const Components<In>& y, FgmSide<T> x_side,
+             FgmSide<T> y_side) {
+  // The side with fewer components makes the panels: more of its samples fit side by side.
+  if (x.count < y.count) {
+    fgm_forward<TorchRuntime, kArgmax>(y, x, y_side, x_side);
+  } else {
+    fgm_forward<TorchRuntime, kArgmax>(x, y, x_side, y_side);
+  }
+}
+
+std::tuple<Tensor, Tensor, Tensor, Tensor> fgm_similarity(const Tensor& x, const Tensor& y,
+                                                          const std::optional<Tensor>& x_mask,
+                                                          const std::optional<Tensor>& y_mask,
+                                                          bool save_argmax) {
+  const Pair pair(x, y, x_mask, y_mask, 3);
+  const int64_t bx = x.size(0), by = y.size(0), n = x.size(1), m = y.size(1);
+  const ScalarType type = accumulation_type(x);
+  const Tensor x_to_y = zeros(x, {bx, by}, type), y_to_x = zeros(x, {bx, by}, type);
+  const Tensor x_argmax =
+      save_argmax ? zeros(x, {bx, by, n}, argmax_type(m)) : zeros(x, {0}, argmax_type(m));
+  const Tensor y_argmax =
+      save_argmax ? zeros(x, {bx, by, m}, argmax_type(n)) : zeros(x, {0}, argmax_type(n));
+  dispatch(x, [&](auto in) {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    if (xs.rows() == 0 || ys.rows() == 0) return;
+    const auto x_side = side_of_x<T>(x_to_y, x_argmax), y_side = side_of_y<T>(y_to_x, y_argmax);
+    if (save_argmax) {
+      forward<true>(xs, ys, x_side, y_side);
+    } else {
+      forward<false>(xs, ys, x_side, y_side);
+    }
+  });
+  return {x_to_y, y_to_x, x_argmax, y_argmax};
+}
+
+std::tuple<Tensor, Tensor> fgm_similarity_backward(const Tensor& grad_x_to_y,
+                                                   const Tensor& grad_y_to_x, const Tensor& x,
+                                                   const Tensor& y,
+                                                   const std::optional<Tensor>& x_mask,
+                                                   const std::optional<Tensor>& y_mask,
+                                                   const Tensor& x_argmax, const Tensor& y_argmax) {
+  const Pair pair(x, y, x_mask, y_mask, 3);
+  STD_TORCH_CHECK(x_argmax.numel() == x.size(0) * y.size(0) * x.size(1) &&
+                      y_argmax.numel() == x.size(0) * y.size(0) * y.size(1),
+                  "fgm_similarity was called with save_argmax=False: it has no gradient");
+  const Tensor score_x = torch::stable::contiguous(grad_x_to_y),
+               score_y = torch::stable::contiguous(grad_y_to_x);
+  Tensor grad_x = zeros_like(pair.x), grad_y = zeros_like(pair.y);
+  dispatch(x, [&](auto in) {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    const auto x_side = side_of_x<const T>(score_x, x_argmax),
+               y_side = side_of_y<const T>(score_y, y_argmax);
+    fgm_backward<TorchRuntime>(xs, ys, x_side, y_side, data<In>(grad_x));
+    fgm_backward<TorchRuntime>(ys, xs, y_side, x_side, data<In>(grad_y));
+  });
+  return {grad_x, grad_y};
+}
+
+}  // namespace
+}  // namespace alignops
+
+STABLE_TORCH_LIBRARY_IMPL(alignops, CPU, m) {
+  m.impl("fgm_similarity", TORCH_BOX(&alignops::fgm_similarity));
+  m.impl("fgm_similarity_backward", TORCH_BOX(&alignops::fgm_similarity_backward));
+}

@@ -1,0 +1,50 @@
+// Gradients in the accumulation type, and their way into the tensors that autograd gets.
+#pragma once
+
+#include "core/tiles.h"
+#include "cpu/arguments.h"
+
+namespace alignops {
+
+/// Gradient rows of valid components: the result itself where it has their type and layout, else a
+/// buffer that finish() scatters into the result.
+template <class In>
+class GradientRows {
+  using T = Accumulator<In>;
+
+ public:
+  GradientRows(const Components<In>& components, const Tensor& like)
+      : components_(components),
+        result_(zeros_like(like)),
+        rows_(in_place()
+                  ? result_
+                  : zeros(like, {components.rows(), components.dim}, accumulation_type(like))) {}
+
+  T* rows() { return data<T>(rows_); }
+
+  /// The result: the rows times `scale`, zero where a component is invalid.
+  Tensor finish(T scale = 1) {
+    if (!in_place() || scale != T(1)) store(scale);
+    return result_;
+  }
+
+ private:
+  void store(T scale) {
+    const int64_t dim = components_.dim;
+    const T* from = data<T>(rows_);
+    In* to = data<In>(result_);
+    torch::stable::parallel_for(0, components_.rows(), 64, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        In* stored = to + components_.source(row) * dim;
+        for (int64_t d = 0; d < dim; ++d) stored[d] = static_cast<In>(scale * from[row * dim + d]);
+      }
+    });
+  }
+
+  bool in_place() const { return std::is_same_v<In, T> && components_.dense(); }
+
+  const Components<In>& components_;
+  Tensor result_, rows_;
+};
+
+}  // namespace alignops

@@ -1,0 +1,117 @@
+// alignops::similarity_logsumexp on the CPU.
+#include "core/logsumexp.h"
+
+#include <torch/csrc/stable/library.h>
+
+#include <limits>
+#include <tuple>
+
+#include "cpu/gradients.h"
+#include "cpu/runtime.h"
+
+namespace alignops {
+namespace {
+
+template <class T>
+T scalar(const Tensor& scale) {
+  STD_TORCH_CHECK(
+      scale.numel() == 1 && scale.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
+      "expected scale as a 0-d tensor of the accumulation type");
+  return *data<T>(scale);
+}
+
+/// A result over all stored rows, `value` where none is computed.
+template <class T>
+Tensor filled(const Tensor& like, T value) {
+  Tensor result = zeros(like, {like.size(0)}, accumulation_type(like));
+  std::fill_n(data<T>(result), like.size(0), value);
+  return result;
+}
+
+template <class In>
+void combine_all(const Components<In>& components,
+                 const PartialLogsumexp<Accumulator<In>>* partials, int64_t count,
+                 Accumulator<In>* out) {
+  for (int64_t row = 0; row < components.rows(); ++row) {
+    out[components.source(row)] = combine(partials + row, count, components.rows());
+  }
+}
+
+std::tuple<Tensor, Tensor> similarity_logsumexp(const Tensor& x, const Tensor& y,
+                                                const Tensor& scale,
+                                                const std::optional<Tensor>& x_mask,
+                                                const std::optional<Tensor>& y_mask) {
+  const Pair pair(x, y, x_mask, y_mask, 2);
+  return dispatch(x, [&](auto in) -> std::tuple<Tensor, Tensor> {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    const int64_t x_blocks = tile_blocks(xs).size(), y_blocks = tile_blocks(ys).size();
+    Buffer<PartialLogsumexp<T>> rows(y_blocks * xs.rows()), cols(x_blocks * ys.rows());
+    for_each_tile<TorchRuntime>(xs, ys, scalar<T>(scale), [&](int64_t max_columns) {
+      return LogsumexpForward<T>(rows.get(), cols.get(), xs.rows(), ys.rows(), max_columns);
+    });
+    const T nothing = -std::numeric_limits<T>::infinity();
+    Tensor row = filled<T>(x, nothing), col = filled<T>(y, nothing);
+    combine_all(xs, rows.get(), y_blocks, data<T>(row));
+    combine_all(ys, cols.get(), x_blocks, data<T>(col));
+    return {row, col};
+  });
+}
+
+/// Values of the valid rows of a (B,) tensor.
+template <class In>
+Buffer<Accumulator<In>> gathered(const Components<In>& components, const Tensor& values) {
+  const Tensor contiguous = torch::stable::contiguous(values);
+  const auto* from = data<Accumulator<In>>(contiguous);
+  Buffer<Accumulator<In>> result(components.rows());
+  for (int64_t row = 0; row < components.rows(); ++row) result[row] = from[components.source(row)];
+  return result;
+}
+
+/// The sum over rows of <gradient, row>, which is the gradient of scale before the gradient takes
+/// the scale itself.
+template <class In>
+double inner_product(const Components<In>& components, const Accumulator<In>* gradient) {
+  double sum = 0;
+  for (int64_t row = 0; row < components.rows(); ++row) {
+    const In* in = components.data + components.source(row) * components.dim;
+    const Accumulator<In>* grad = gradient + row * components.dim;
+    for (int64_t d = 0; d < components.dim; ++d) {
+      sum += static_cast<double>(grad[d]) * static_cast<Accumulator<In>>(in[d]);
+    }
+  }
+  return sum;
+}
+
+std::tuple<Tensor, Tensor, Tensor> similarity_logsumexp_backward(
+    const Tensor& grad_row, const Tensor& grad_col, const Tensor& x, const Tensor& y,
+    const Tensor& scale, const std::optional<Tensor>& x_mask, const std::optional<Tensor>& y_mask,
+    const Tensor& row, const Tensor& col) {
+  const Pair pair(x, y, x_mask, y_mask, 2);
+  return dispatch(x, [&](auto in) -> std::tuple<Tensor, Tensor, Tensor> {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    const auto grad_rows = gathered(xs, grad_row), rows = gathered(xs, row);
+    const auto grad_cols = gathered(ys, grad_col), cols = gathered(ys, col);
+    GradientRows<In> grad_x(xs, pair.x), grad_y(ys, pair.y);
+    accumulate_gradients<TorchRuntime>(
+        xs, ys, scalar<T>(scale),
+        [&](int64_t) {
+          return LogsumexpBackward<T>(grad_rows.get(), grad_cols.get(), rows.get(), cols.get());
+        },
+        grad_x.rows(), grad_y.rows());
+    Tensor grad_scale = zeros(scale, {}, accumulation_type(x));
+    *data<T>(grad_scale) = static_cast<T>(inner_product(xs, grad_x.rows()));
+    return {grad_x.finish(scalar<T>(scale)), grad_y.finish(scalar<T>(scale)), grad_scale};
+  });
+}
+
+}  // namespace
+}  // namespace alignops
+
+STABLE_TORCH_LIBRARY_IMPL(alignops, CPU, m) {
+  m.impl("similarity_logsumexp", TORCH_BOX(&alignops::similarity_logsumexp));
+  m.impl("similarity_logsumexp_backward", TORCH_BOX(&alignops::similarity_logsumexp_backward));
+}

@@ -1,0 +1,65 @@
+// alignops::powerset_similarity on the CPU.
+#include "core/powerset.h"
+
+#include <torch/csrc/stable/library.h>
+
+#include <tuple>
+
+#include "cpu/gradients.h"
+#include "cpu/runtime.h"
+
+namespace alignops {
+namespace {
+
+std::tuple<Tensor, Tensor> powerset_similarity(const Tensor& regions, const Tensor& phrases,
+                                               const std::optional<Tensor>& region_mask,
+                                               const std::optional<Tensor>& phrase_mask, double tau,
+                                               double zeta) {
+  const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
+  const ScalarType type = accumulation_type(regions);
+  Tensor r2t = zeros(regions, {regions.size(0), phrases.size(0)}, type);
+  Tensor t2r = zeros(regions, {regions.size(0), phrases.size(0)}, type);
+  dispatch(regions, [&](auto in) {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    const PowersetParameters<T> parameters(tau, zeta);
+    for_each_tile<TorchRuntime>(xs, ys, T(1), [&](int64_t max_columns) {
+      return PowersetForward<In>(xs, ys, parameters, data<T>(r2t), data<T>(t2r), max_columns);
+    });
+  });
+  return {r2t, t2r};
+}
+
+std::tuple<Tensor, Tensor> powerset_similarity_backward(
+    const Tensor& grad_r2t, const Tensor& grad_t2r, const Tensor& regions, const Tensor& phrases,
+    const std::optional<Tensor>& region_mask, const std::optional<Tensor>& phrase_mask,
+    const Tensor& r2t, double tau, double zeta) {
+  const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
+  const Tensor of_r2t = torch::stable::contiguous(grad_r2t),
+               of_t2r = torch::stable::contiguous(grad_t2r);
+  const Tensor score = torch::stable::contiguous(r2t);
+  return dispatch(regions, [&](auto in) -> std::tuple<Tensor, Tensor> {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
+    const PowersetParameters<T> parameters(tau, zeta);
+    GradientRows<In> grad_regions(xs, pair.x), grad_phrases(ys, pair.y);
+    accumulate_gradients<TorchRuntime>(
+        xs, ys, T(1),
+        [&](int64_t max_columns) {
+          return PowersetBackward<In>(xs, ys, parameters, data<T>(of_r2t), data<T>(of_t2r),
+                                      data<T>(score), max_columns);
+        },
+        grad_regions.rows(), grad_phrases.rows());
+    return {grad_regions.finish(), grad_phrases.finish()};
+  });
+}
+
+}  // namespace
+}  // namespace alignops
+
+STABLE_TORCH_LIBRARY_IMPL(alignops, CPU, m) {
+  m.impl("powerset_similarity", TORCH_BOX(&alignops::powerset_similarity));
+  m.impl("powerset_similarity_backward", TORCH_BOX(&alignops::powerset_similarity_backward));
+}

@@ -1,0 +1,34 @@
+"""Drives CMake and Ninja; what is compiled, and how, is in CMakeLists.txt."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+
+
+class CMakeBuild(build_ext):
+    """Configure, build and install into the place that setuptools asks for."""
+
+    def run(self) -> None:
+        """Build every target of CMakeLists.txt; a second run compiles what has changed."""
+        build = ROOT / "build" / f"cmake-{sys.implementation.cache_tag}"
+        prefix = ROOT if self.inplace else Path(self.build_lib).resolve()
+        self._cmake("-S", ROOT, "-B", build, "-G", "Ninja", f"-DPython_EXECUTABLE={sys.executable}")
+        self._cmake("--build", build)
+        self._cmake("--install", build, "--prefix", prefix)
+
+    def _cmake(self, *arguments: "str | Path") -> None:
+        try:
+            subprocess.run(["cmake", *map(str, arguments)], check=True)
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            raise SystemExit(
+                f"alignops: compiling failed ({error}); the reason is in the lines above. "
+                "It takes a C++20 compiler (g++ 11 or clang 14, or later) and CMake and Ninja from PyPI."
+            ) from None
+
+
+setup(ext_modules=[Extension("alignops._C", sources=[])], cmdclass={"build_ext": CMakeBuild})
