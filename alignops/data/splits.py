@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Splits(Generic[T]):
+class Splits(Generic[T_co]):
     """Three parts that share nothing: to train on, to choose by, and to report on."""
 
-    train: T
-    validation: T
-    test: T
+    train: T_co
+    validation: T_co
+    test: T_co
 
 
 def split_keys(

@@ -53,6 +53,9 @@ def _draw(draw: ImageDraw.ImageDraw, shape: str, side: int) -> None:
         draw.ellipse((0, 0, side, side), fill=255)
     if shape == "ring":
         draw.ellipse((0.3 * side, 0.3 * side, 0.7 * side, 0.7 * side), fill=0)
+    if shape == "cross":
+        draw.rectangle((side / 3, 0, 2 * side / 3, side), fill=255)
+        draw.rectangle((0, side / 3, side, 2 * side / 3), fill=255)
     if shape in _OUTLINES:
         draw.polygon([(x * side, y * side) for x, y in _OUTLINES[shape]], fill=255)
 
@@ -79,15 +82,10 @@ def _heart() -> list[tuple[float, float]]:
     ]
 
 
-_A, _B = 1 / 3, 2 / 3
 _OUTLINES = {
     "square": [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)],
     "triangle": [(0.5, 0.0), (1.0, 1.0), (0.0, 1.0)],
     "diamond": [(0.5, 0.0), (1.0, 0.5), (0.5, 1.0), (0.0, 0.5)],
-    "cross": [
-        *((_A, 0.0), (_B, 0.0), (_B, _A), (1.0, _A), (1.0, _B), (_B, _B)),
-        *((_B, 1.0), (_A, 1.0), (_A, _B), (0.0, _B), (0.0, _A), (_A, _A)),
-    ],
     "star": _fill_box(_star()),
     "heart": _fill_box(_heart()),
 }
