@@ -1,6 +1,14 @@
 """Encoders: the open_clip tower, its tiny configuration, and the ComAlign encoder."""
 
 from alignops.models.comalign import ComAlignEncoder
+from alignops.models.config import TowerConfig, build_tower
 from alignops.models.tower import ImageEmbeddings, TextEmbeddings, Tower
 
-__all__ = ["ComAlignEncoder", "ImageEmbeddings", "TextEmbeddings", "Tower"]
+__all__ = [
+    "ComAlignEncoder",
+    "ImageEmbeddings",
+    "TextEmbeddings",
+    "Tower",
+    "TowerConfig",
+    "build_tower",
+]

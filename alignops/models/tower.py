@@ -1,6 +1,5 @@
 """The open_clip tower: global, patch and token embeddings of images and texts."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -8,10 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from alignops.data import content_key
 from alignops.models.tokenizer import WordTokenizer
 
 Preprocess = Callable[[Image.Image], Tensor]
@@ -59,7 +61,6 @@ class Tower(nn.Module):
         config: its open_clip configuration (`embed_dim`, `vision_cfg`, `text_cfg`).
         tokenizer: texts to int64 ids (B, context length).
         preprocess: a PIL image to a float tensor (3, S, S); cuts what overhangs the square.
-        preprocess_box: the same for the crop of a box, squeezed so that nothing is cut.
     """
 
     model: Any  # open_clip gives its models no common type
@@ -69,7 +70,7 @@ class Tower(nn.Module):
         self.model = model
         self.config = config
         self.tokenizer = tokenizer
-        self.preprocess, self.preprocess_box = _transforms(model)
+        self.preprocess = _preprocess(model)
 
     @classmethod
     def load(cls, name: str, pretrained: str | None = None) -> "Tower":
@@ -169,17 +170,42 @@ class Tower(nn.Module):
         scale: Tensor = self.model.logit_scale.exp().clamp(max=_LARGEST_LOGIT_SCALE)
         return scale.reshape(())
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Shape (3, S, S) of a preprocessed image."""
+        size = self.model.visual.image_size
+        height, width = (size, size) if isinstance(size, int) else size
+        return 3, height, width
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = self.model.logit_scale.device
+        return device
+
+    def preprocess_crops(self, crops: NDArray[np.uint8]) -> Tensor:
+        """Scale and normalise crops that have the input's size already.
+
+        Args:
+            crops: uint8 RGB (n, S, S, 3), as `alignops.vision.boxes.crop_boxes` cuts them.
+
+        Returns:
+            float32 (n, 3, S, S).
+        """
+        config = self.model.visual.preprocess_cfg
+        mean, std = (torch.tensor(config[name]).view(3, 1, 1) for name in ("mean", "std"))
+        return (torch.from_numpy(crops).permute(0, 3, 1, 2) / 255 - mean) / std
+
     def fingerprint(self) -> str:
         """Hash all that features depend on: configuration, preprocessing, vocabulary, weights."""
         words = self.tokenizer.words if isinstance(self.tokenizer, WordTokenizer) else ()
-        described = json.dumps(
-            [self.config, self.model.visual.preprocess_cfg, words], sort_keys=True
+        preprocessing = json.dumps(self.model.visual.preprocess_cfg, sort_keys=True)
+        return content_key(
+            config=json.dumps(self.config, sort_keys=True),
+            preprocessing=preprocessing,
+            words=words,
+            weights=self.model.state_dict(),
         )
-        digest = hashlib.sha256(described.encode())
-        for name, tensor in sorted(self.model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-        return digest.hexdigest()[:16]
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Global embeddings (B, D), L2-normalised, of preprocessed images (B, 3, S, S)."""
@@ -232,15 +258,14 @@ class Tower(nn.Module):
         return TextEmbeddings(output["text_features"], embeddings, mask)
 
 
-def _transforms(model: Any) -> tuple[Preprocess, Preprocess]:
+def _preprocess(model: Any) -> Preprocess:
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     if not hasattr(model.visual, "preprocess_cfg"):
         model.visual.preprocess_cfg = asdict(PreprocessCfg(size=model.visual.image_size))
-    config = model.visual.preprocess_cfg
-    whole = image_transform_v2(PreprocessCfg(**config), is_train=False)
-    box = image_transform_v2(PreprocessCfg(**{**config, "resize_mode": "squash"}), is_train=False)
-    return whole, box
+    config = PreprocessCfg(**model.visual.preprocess_cfg)
+    preprocess: Preprocess = image_transform_v2(config, is_train=False)
+    return preprocess
 
 
 def _load_folder(folder: Path, pretrained: str | None) -> Tower:

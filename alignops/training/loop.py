@@ -25,7 +25,7 @@ class Examples(Protocol):
         """Return the number of items."""
 
     def __getitem__(self, example: Example) -> Any:
-        """Make one item; random choices are seeded by `example.draw`."""
+        """Make one item; random choices are made by `example.random()`."""
 
 
 def train(

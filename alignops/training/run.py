@@ -1,7 +1,9 @@
 """A run folder: the configuration, the log, the checkpoints and the results of one training."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,16 @@ class Run:
         return config
 
     @property
+    def method(self) -> str:
+        """Name of the method."""
+        return str(self.config["method"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The method's configuration."""
+        return {name: value for name, value in self.config.items() if name != "method"}
+
+    @property
     def log(self) -> Path:
         """The log: one JSON object per line."""
         return self.folder / _LOG
@@ -74,6 +86,27 @@ class Run:
     def model(self) -> Path:
         """Where the finished model lies; its existence says that the training is finished."""
         return self.folder / "model"
+
+    @contextmanager
+    def writing_model(self) -> Iterator[Path]:
+        """Give an empty folder to write the model in; it becomes `model` if nothing raises."""
+        temporary = self.folder / ".model.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(self.model)
+
+    def finished_model(self) -> Path:
+        """Path of the finished model.
+
+        Raises:
+            FileNotFoundError: the training is not finished.
+        """
+        if not self.model.is_dir():
+            raise FileNotFoundError(
+                f"{self.folder} is not finished; run its training command again"
+            )
+        return self.model
 
     @property
     def results(self) -> dict[str, Any]:

@@ -13,11 +13,15 @@ class Example:
 
     Attributes:
         index: of the item.
-        draw: seeds the item's random choices (which caption, which crop); differs in each epoch.
+        draw: seeds the item's random choices, such as which caption; differs in each epoch.
     """
 
     index: int
     draw: tuple[int, int, int]
+
+    def random(self) -> np.random.Generator:
+        """Start the generator of the item's random choices."""
+        return np.random.default_rng(self.draw)
 
 
 class StepSampler(Sampler[list[Example]]):

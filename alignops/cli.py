@@ -1,0 +1,144 @@
+"""The `alignops` command: parses arguments, calls the package, prints the outcome.
+
+A user's mistake is one sentence on stderr and exit code 2. Set ALIGNOPS_DEBUG=1 for the traceback.
+Imports are inside the commands, so that each loads only what it uses.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from alignops.methods.registry import Method
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        options.run(options)
+    except (ValueError, OSError) as error:
+        if os.environ.get("ALIGNOPS_DEBUG"):
+            raise
+        print(f"alignops: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("alignops: interrupted; the same command continues from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("alignops", description="Fine-grained image-text alignment.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    demo = command("demo", _demo, "train CLIP and ComAlign on drawn scenes, and compare them")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the runs")
+    demo.add_argument("--seed", type=int, default=0)
+    for name, run, text in (
+        ("train", _train, "train a method; METHOD --help lists its settings"),
+        ("prepare", _prepare, "compute the features that training a method needs"),
+    ):
+        method = command(name, run, text)
+        method.add_argument("method", metavar="METHOD", help="clip or comalign")
+        method.add_argument("settings", nargs=argparse.REMAINDER, metavar="...")
+    evaluate = command("evaluate", _evaluate, "measure a finished run on its test split")
+    evaluate.add_argument("folder", type=Path, metavar="RUN")
+    report = command("report", _report, "print the results of runs side by side")
+    report.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    command("info", _info, "print versions, backends and CPU capability")
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from alignops.demo import run_demo
+
+    run_demo(options.out, seed=options.seed)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from alignops.methods.results import evaluate_run, print_results
+
+    method = _method(options.method)
+    config, folder = _settings(options, method)
+    run = method.train(config, folder)
+    evaluate_run(run)
+    print_results([run])
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    method = _method(options.method)
+    if method.prepare is None:
+        raise ValueError(f"{options.method} has nothing to prepare: it trains on the images")
+    config, _ = _settings(options, method)
+    method.prepare(config)
+    print(f"The features are in {config.features}.")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from alignops.methods.results import evaluate_run, print_results
+    from alignops.training import Run
+
+    run = Run.load(options.folder)
+    evaluate_run(run)
+    print_results([run])
+
+
+def _report(options: argparse.Namespace) -> None:
+    from alignops.methods.results import print_results
+    from alignops.training import Run
+
+    print_results([Run.load(folder) for folder in options.folders])
+
+
+def _info(options: argparse.Namespace) -> None:
+    import platform
+
+    import torch
+
+    import alignops
+
+    facts = {"alignops": alignops.__version__, "python": platform.python_version()}
+    for name, fact in {**facts, "torch": torch.__version__, **alignops.build_info()}.items():
+        print(f"{name:<20}{fact}")
+
+
+def _method(name: str) -> "Method":
+    from alignops.methods.registry import METHODS
+
+    if name not in METHODS:
+        raise ValueError(f"METHOD is {name!r}, expected one of {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def _settings(options: argparse.Namespace, method: "Method") -> tuple[Any, Path]:
+    """Read a method's configuration: defaults, then --config files, then dotted overrides."""
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    parser = ArgumentParser(prog=f"alignops train {options.method}", exit_on_error=False)
+    parser.add_argument("--config", action="config", help="YAML file of settings")
+    parser.add_argument("--out", type=Path, default=Path("runs") / options.method)
+    parser.add_class_arguments(method.config)
+    try:
+        values = parser.instantiate_classes(parser.parse_args(options.settings))
+    except ArgumentError as error:
+        raise ValueError(str(error)) from error
+    names = method.config.__dataclass_fields__
+    return method.config(**{name: values[name] for name in names}), values.out
+
+
+if __name__ == "__main__":
+    sys.exit(main())

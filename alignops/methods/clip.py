@@ -1,0 +1,129 @@
+"""CLIP: the plain contrastive baseline, and the base that the other methods start from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from alignops.data import PairedDataset
+from alignops.losses import ClipLoss
+from alignops.methods.data import DataConfig, open_pairs
+from alignops.methods.embedding import default_device, embed_images, embed_texts, load_pixels
+from alignops.methods.scorer import Scorer, Similarities
+from alignops.models import Tower, TowerConfig, build_tower
+from alignops.training import Example, LoopConfig, OptimizerConfig, Run, train
+from alignops.training.config_values import to_values
+
+# Above this the preprocessed images are read anew in each epoch.
+_PIXELS_IN_MEMORY = 2**30
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Contrastive training of a tower.
+
+    Attributes:
+        data: pairs to train on.
+        tower: what to train, from which weights.
+        loop: length, batch, seed.
+        optimizer: AdamW and its schedule.
+    """
+
+    data: DataConfig = field(default_factory=DataConfig)
+    tower: TowerConfig = field(default_factory=TowerConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+class ClipObjective(nn.Module):
+    """The contrastive loss of a batch of pairs under a tower."""
+
+    def __init__(self, tower: Tower) -> None:
+        super().__init__()
+        self.tower = tower
+        self.loss = ClipLoss()
+
+    def forward(self, batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
+        """Compute the loss of preprocessed images (B, 3, S, S) and token ids (B, L)."""
+        images, tokens = batch
+        image, text = self.tower.encode_image(images), self.tower.encode_text(tokens)
+        return {"contrastive": self.loss(image, text, self.tower.logit_scale)}
+
+
+class ClipExamples:
+    """Preprocessed images, each with the tokens of one of its captions, drawn anew each time."""
+
+    def __init__(self, tower: Tower, dataset: PairedDataset) -> None:
+        self._dataset = dataset
+        self._preprocess = tower.preprocess
+        self._tokens = [tower.tokenizer(captions) for captions in dataset.captions]
+        size = 4 * len(dataset) * torch.Size(tower.input_shape).numel()
+        self._pixels = load_pixels(tower, dataset) if size <= _PIXELS_IN_MEMORY else None
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._dataset)
+
+    def __getitem__(self, example: Example) -> tuple[Tensor, Tensor]:
+        """Give an image (3, S, S) and the token ids (L,) of one of its captions."""
+        tokens = self._tokens[example.index]
+        caption = example.random().integers(len(tokens))
+        return self._image(example.index), tokens[caption]
+
+    def _image(self, index: int) -> Tensor:
+        if self._pixels is not None:
+            return self._pixels[index]
+        return self._preprocess(self._dataset[index].image)
+
+
+class ClipScorer(Scorer):
+    """Cosine similarity of the global embeddings."""
+
+    def __init__(self, tower: Tower) -> None:
+        self.tower = tower.to(default_device()).eval()
+
+    def similarities(self, images: PairedDataset, captions: Sequence[str]) -> Similarities:
+        """Score every image of a dataset with every caption."""
+        score = embed_images(self.tower, images) @ embed_texts(self.tower, captions).T
+        return Similarities(score, score)
+
+
+def train_clip(config: ClipConfig, folder: Path, title: str = "clip") -> Run:
+    """Train a tower on pairs, or take up a training that was interrupted.
+
+    Args:
+        config: the recipe.
+        folder: of the run. The trained tower is saved as its `model`.
+        title: what the progress bar says.
+
+    Raises:
+        FileExistsError: the folder holds another run.
+        FileNotFoundError: data or weights are missing.
+        ValueError: the configuration or the data do not fit.
+    """
+    run = Run.open(folder, "clip", to_values(config))
+    if run.model.is_dir():
+        return run
+    pairs = open_pairs(config.data).train
+    torch.manual_seed(config.loop.seed)
+    tower = build_tower(config.tower, (text for texts in pairs.captions for text in texts))
+    examples = ClipExamples(tower, pairs)
+    train(ClipObjective(tower), examples, _collate, run, config.loop, config.optimizer, title)
+    tower.save(run.model)
+    return run
+
+
+def load_clip(run: Run) -> ClipScorer:
+    """Load the scorer of a finished run.
+
+    Raises:
+        FileNotFoundError: the run is not finished.
+    """
+    return ClipScorer(Tower.load(str(run.finished_model())))
+
+
+def _collate(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    images, tokens = zip(*items, strict=True)
+    return torch.stack(images), torch.stack(tokens)
