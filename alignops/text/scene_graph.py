@@ -1,7 +1,7 @@
 """The structure of one caption: entities with attributes, and relations between them.
 
-The one type that the parser returns, the scenes carry as their ground truth, and every method consumes.
-It knows no parser and no tensor.
+The one type that the parser returns, the scenes carry as their ground truth, and every method
+consumes. It knows no parser and no tensor.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,6 @@ class SceneGraph:
     relations: tuple[Relation, ...] = ()
 
     def relation_phrase(self, relation: Relation) -> str:
-        """The relation as text, with both entities in full: "small red circle above blue square"."""
+        """Put a relation in words, with both entities in full: "red circle above blue square"."""
         subject, object_ = self.entities[relation.subject], self.entities[relation.object]
         return f"{subject.phrase} {relation.predicate} {object_.phrase}"

@@ -1,0 +1,126 @@
+"""Entities of a parsed caption: which tokens are things, and how each is described.
+
+A noun phrase is known by its head noun. Tokens are told apart by Penn Treebank tags ("NN" a noun,
+"JJ" an adjective, "VB" a verb) and by spaCy's English dependency labels.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from spacy.tokens import Token
+
+from alignops.text.lexicon import (
+    COLOURS,
+    COUNTING,
+    DESCRIPTIONS,
+    PLACES,
+    SHADES,
+    TRANSPARENT,
+)
+from alignops.text.scene_graph import Entity
+
+MODIFIERS = frozenset({"amod", "compound", "nmod"})
+
+
+def is_entity(token: Token) -> bool:
+    """Tell whether a token is the head noun of a thing."""
+    if _is_modifier(token) or token.dep_ == "npadvmod" or not _is_noun(token):
+        return False
+    is_named = any(child.dep_ == "compound" for child in token.lefts)  # "a tank top" is no place
+    return content(token) is None and (is_named or token.lower_ not in PLACES)
+
+
+def content(noun: Token) -> Token | None:
+    """Look through a quantity or a place: to "people" in "a group of people"."""
+    if noun.lower_ not in TRANSPARENT:
+        return None
+    of = [child for child in noun.rights if child.lower_ == "of"]
+    return next((inner for child in of for inner in child.rights if inner.dep_ == "pobj"), None)
+
+
+def describe(noun: Token) -> Entity:
+    """Put a head noun and its modifiers in words, and say where they stand."""
+    phrase = sorted((noun, *_modifiers(noun)), key=lambda token: token.i)
+    adjectives = [token for token in phrase if token != noun and _is_adjective(token)]
+    name = [token.lower_ for token in phrase if token not in adjectives]
+    attributes = [_in_full(token) for token in (*adjectives, *_predicative_adjectives(noun))]
+    return Entity(
+        noun=" ".join(name),
+        attributes=tuple(_join_shades(attributes)),
+        span=(phrase[0].idx, phrase[-1].idx + len(phrase[-1])),
+    )
+
+
+def _is_noun(token: Token) -> bool:
+    """Go by the tag, or by the article: "a harness" may be tagged as an adjective."""
+    if token.tag_.startswith("NN"):
+        return True
+    return token.tag_ == "JJ" and any(child.tag_ == "DT" for child in token.lefts)
+
+
+def _is_modifier(token: Token) -> bool:
+    """Go by the dependency, but not where an article begins a phrase of its own."""
+    if token.dep_ not in MODIFIERS:
+        return False
+    is_phrase = any(child.tag_ == "DT" for child in token.lefts)
+    return not is_phrase or token.nbor().tag_.startswith("NN")
+
+
+def _modifiers(noun: Token) -> Iterator[Token]:
+    """Yield adjectives and compounds, and those coordinated with them: "black and white dog"."""
+    waiting = [child for child in noun.children if _is_modifier(child)]
+    while waiting:
+        token = waiting.pop()
+        if _describes_nothing(token):
+            continue
+        yield token
+        waiting += [
+            child for child in token.children if _is_modifier(child) or child.dep_ == "conj"
+        ]
+
+
+def _is_adjective(modifier: Token) -> bool:
+    """Tell a description from a part of the name.
+
+    Colours and sizes are often parsed as such a part: "orange ring", "small cross".
+    """
+    if modifier.lower_ in DESCRIPTIONS:
+        return True
+    return modifier.dep_ != "compound" and modifier.tag_[:2] in {"JJ", "VB"}
+
+
+def _predicative_adjectives(noun: Token) -> Iterator[Token]:
+    """Yield adjectives after a copula: "the dog is black and white"."""
+    if noun.dep_ != "nsubj":
+        return
+    for child in noun.head.rights:
+        if child.dep_ == "acomp" and not _describes_nothing(child):
+            yield child
+            yield from child.conjuncts
+
+
+def _describes_nothing(adjective: Token) -> bool:
+    """Tell whether an adjective counts ("several") or goes on ("full of balls", "ready to go")."""
+    if adjective.lower_ in COUNTING:
+        return True
+    return any(child.dep_ in {"prep", "xcomp"} for child in adjective.rights)
+
+
+def _in_full(adjective: Token) -> str:
+    """Keep what makes the meaning of an adjective: "snow covered", "brightly coloured"."""
+    words = (
+        child.lower_
+        for child in adjective.lefts
+        if child.dep_ == "npadvmod" or (child.dep_ == "advmod" and child.lower_.endswith("ly"))
+    )
+    return " ".join((*words, adjective.lower_))
+
+
+def _join_shades(attributes: Iterable[str]) -> list[str]:
+    """Make a shade and its colour one attribute: "light blue"."""
+    joined: list[str] = []
+    for word in attributes:
+        if joined and joined[-1] in SHADES and word in COLOURS:
+            joined[-1] += f" {word}"
+        else:
+            joined.append(word)
+    return joined

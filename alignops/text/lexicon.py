@@ -1,0 +1,122 @@
+"""The closed lists of words that the rules of this package rest on, all in lower case."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+COLOURS = _words(
+    "red green blue yellow purple orange pink brown black white gray grey cyan magenta violet "
+    "turquoise teal beige tan maroon gold golden silver"
+)
+SHADES = _words("dark light bright pale deep")
+SIZES = _words("small large big little tiny huge tall short long")
+
+DESCRIPTIONS = COLOURS | SHADES | SIZES
+
+# Adjectives by their tag that describe nothing to be seen.
+COUNTING = _words(
+    "many several few other various such own same more most first last next different multiple"
+)
+
+# Nouns that are looked through: "a group of people" is people, "the back of a truck" the truck.
+QUANTITIES = _words(
+    "group groups couple pair pairs bunch bunches lot lots number variety row rows line herd flock "
+    "pack crowd team set sets series type types kind kinds piece pieces slice slices pile stack "
+    "collection assortment picture pictures photo photos photograph image view shot closeup"
+) | {"close up", "close-up"}
+PLACES = _words(
+    "front back left right top bottom middle center centre side sides background backdrop "
+    "foreground distance way day time other"
+)
+TRANSPARENT = QUANTITIES | PLACES
+
+# Verbs that add nothing to the preposition after them: "is above", "is located above".
+COPULAS = _words("is are was were be been being 's 're located placed positioned situated seen")
+
+# They say where the object goes, not where the subject is: "throws a ball into the water".
+DIRECTIONS = frozenset({"to", "into", "onto", "from", "off", "out of", "towards", "toward"})
+
+SINGULAR_DETERMINERS = _words("a an another one this each every")
+
+# After a noun these are nouns too; any other word in -ing says what the noun does.
+NOUNS_IN_ING = _words(
+    "awning bedding boarding building ceiling clothing covering crossing drawing dressing earring "
+    "fencing filling flooring frosting glazing icing landing lighting lining opening outing "
+    "living painting panelling parking piping railing ring seating setting serving siding spring "
+    "stuffing string swing topping wedding wing wording wrapping writing"
+)
+
+# Names of two words where the first describes nothing: a hot dog is not a dog that is hot.
+NAMES = frozenset(
+    {"hot dog", "hot dogs", "polar bear", "polar bears", "remote control", "remote controls"}
+    | {"french fries", "close up", "close ups"}
+)
+
+# "A man rock climbing" is a man who climbs.
+GROUNDS = _words("rock ice mountain kite wind snow water jet body para")
+SPORTS = _words("climbing skating surfing sailing skiing boarding gliding")
+
+# Verbs or adjectives elsewhere, nouns after a colour or a size: "a red cross".
+NAMES_OF_SHAPES = _words("cross square")
+
+# Words the model has hardly met, and common ones that behave alike.
+LOOK_ALIKES = {
+    "zebra": "horse",
+    "zebras": "horses",
+    "giraffe": "horse",
+    "giraffes": "horses",
+    "surfboard": "board",
+    "skateboard": "board",
+    "snowboard": "board",
+    "frisbee": "ball",
+    "hydrant": "house",
+    "close up": "picture",
+    "close-up": "picture",
+    "closeup": "picture",
+}
+
+# Prepositions of several words, and the predicate that each means.
+PREPOSITIONS = {
+    "left of": "left of",
+    "to left of": "left of",
+    "to the left of": "left of",
+    "on the left of": "left of",
+    "to the left side of": "left of",
+    "on the left side of": "left of",
+    "right of": "right of",
+    "to right of": "right of",
+    "to the right of": "right of",
+    "on the right of": "right of",
+    "to the right side of": "right of",
+    "on the right side of": "right of",
+    "in front of": "in front of",
+    "at the front of": "at the front of",
+    "in back of": "behind",
+    "at the back of": "at the back of",
+    "on the back of": "on the back of",
+    "next to": "next to",
+    "close to": "close to",
+    "near to": "near",
+    "on top of": "on top of",
+    "on the top of": "on top of",
+    "at the top of": "at the top of",
+    "at the bottom of": "at the bottom of",
+    "in the middle of": "in the middle of",
+    "in the center of": "in the middle of",
+    "in the centre of": "in the middle of",
+    "in between": "between",
+    "on the side of": "on the side of",
+    "at the side of": "on the side of",
+    "by the side of": "on the side of",
+    "on the edge of": "on the edge of",
+    "at the edge of": "on the edge of",
+    "at the end of": "at the end of",
+    "inside of": "inside",
+    "outside of": "outside",
+    "out of": "out of",
+    "off of": "off",
+    "across from": "across from",
+    "away from": "away from",
+    "along with": "with",
+}
