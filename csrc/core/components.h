@@ -22,8 +22,8 @@ struct Components {
   int64_t count;
   int64_t dim;
   std::vector<int64_t> offsets;
-  std::vector<int64_t>
-      sources;  // stored position of each row; empty where every component is valid
+  // Stored position of each row; empty where every component is valid.
+  std::vector<int64_t> sources;
 
   Components(const In* data, const bool* mask, int64_t batch, int64_t count, int64_t dim)
       : data(data), batch(batch), count(count), dim(dim), offsets(batch + 1) {
@@ -39,10 +39,22 @@ struct Components {
 
   int64_t rows() const { return offsets.back(); }
   int64_t valid(int64_t sample) const { return offsets[sample + 1] - offsets[sample]; }
-  bool dense() const { return rows() == batch * count; }
-  int64_t source(int64_t row) const { return dense() ? row : sources[row]; }
-  /// Index of a row within its sample as the caller stored it.
-  int64_t index_in_sample(int64_t row) const { return source(row) % count; }
+  bool dense() const { return sources.empty() && rows() == batch * count; }
+  int64_t source(int64_t row) const { return sources.empty() ? row : sources[row]; }
+  /// Index, within its sample as stored, of the sample's valid component number `rank`.
+  int64_t index(int64_t sample, int64_t rank) const {
+    return sources.empty() ? rank : sources[offsets[sample] + rank] - sample * count;
+  }
+
+  /// Call body(k) for each valid component of a sample, with its index within the sample as stored.
+  template <class Body>
+  void for_each_valid(int64_t sample, const Body& body) const {
+    if (sources.empty()) {
+      for (int64_t k = 0; k < count; ++k) body(k);
+    } else {
+      for (int64_t rank = 0; rank < valid(sample); ++rank) body(index(sample, rank));
+    }
+  }
 
   /// Write one row in the accumulation type.
   void copy_row(int64_t row, Accumulator<In>* out) const { copy_stored(source(row), 1, out); }

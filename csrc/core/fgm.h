@@ -20,10 +20,12 @@ struct IndexArray {
   void* data;  // null: winners are not kept
   int64_t bytes;
 
-  int64_t get(int64_t at) const {
-    if (bytes == 1) return static_cast<const uint8_t*>(data)[at];
-    if (bytes == 2) return static_cast<const int16_t*>(data)[at];
-    return static_cast<const int32_t*>(data)[at];
+  /// Call body(pointer) with a pointer of the array's type.
+  template <class Body>
+  void with_type(const Body& body) const {
+    if (bytes == 1) return body(static_cast<const uint8_t*>(data));
+    if (bytes == 2) return body(static_cast<const int16_t*>(data));
+    body(static_cast<const int32_t*>(data));
   }
   void set(int64_t at, int64_t value) const {
     if (bytes == 1)
@@ -187,11 +189,11 @@ class FgmForward {
     }
     for (int64_t j = 0; j < width; ++j) total_[j] += row_best_[j];
     if constexpr (kArgmax) {
-      const int64_t at = rows_.index_in_sample(row);
+      const int64_t at = rows_.index(sample, k);
       for (int64_t j = 0; j < width; ++j) {
         const int64_t other = panel.samples[j];
         row_side_.argmax.set(row_side_.pair(sample, other) * rows_.count + at,
-                             columns_.index_in_sample(columns_.offsets[other] + row_arg_[j]));
+                             columns_.index(other, row_arg_[j]));
       }
     }
   }
@@ -217,10 +219,10 @@ class FgmForward {
   void keep_column_winners(const FgmPanel& panel, int64_t sample, int64_t l) {
     for (int64_t j = 0; j < panel.active(l); ++j) {
       const int64_t other = panel.samples[j];
-      const int64_t at = columns_.index_in_sample(columns_.offsets[other] + l);
+      const int64_t at = columns_.index(other, l);
       const int64_t k = column_arg_[panel.offsets[l] + j];
       column_side_.argmax.set(column_side_.pair(other, sample) * columns_.count + at,
-                              rows_.index_in_sample(rows_.offsets[sample] + k));
+                              rows_.index(sample, k));
     }
   }
 
@@ -249,149 +251,194 @@ void fgm_forward(const Components<In>& rows, const Components<In>& columns,
   });
 }
 
+/// A winner as the gradient sees it: `weight` times the stretch of the other side's rows that
+/// starts at `offset`.
 template <class T>
 struct WeightedRow {
-  int64_t row;
+  int32_t offset;
   T weight;
 };
 
-/// out += sum of weighted rows, with a stretch of `out` in registers while all of them pass.
+// Gradients are summed a stretch of the embedding at a time: as many vectors as keep the
+// multiply-add units busy. Stretches are copied next to each other first: rows that lie a power of
+// two apart would share a few cache sets.
+constexpr int64_t kStretchVectors = 8;
+template <class T>
+constexpr int64_t kStretch = kStretchVectors * kLanes<T>;
+
+/// out += sum of weighted rows, over a stretch, in registers.
 template <class T>
 inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>* last,
-                              const T* rows, int64_t dim, T* out) {
-  constexpr int64_t kRegisters = 8, kStretch = kRegisters * kLanes<T>;
-  int64_t d = 0;
-  for (; d + kStretch <= dim; d += kStretch) {
-    Vector<T> sum[kRegisters];
-    for (int64_t r = 0; r < kRegisters; ++r) sum[r] = load(out + d + r * kLanes<T>);
-    for (const WeightedRow<T>* item = first; item != last; ++item) {
-      const T* row = rows + item->row * dim + d;
-      for (int64_t r = 0; r < kRegisters; ++r) sum[r] += item->weight * load(row + r * kLanes<T>);
-    }
-    for (int64_t r = 0; r < kRegisters; ++r) store(out + d + r * kLanes<T>, sum[r]);
-  }
-  if (d == dim) return;
+                              const T* rows, T* out) {
+  Vector<T> sum[kStretchVectors];
+  for (int64_t v = 0; v < kStretchVectors; ++v) sum[v] = load(out + v * kLanes<T>);
   for (const WeightedRow<T>* item = first; item != last; ++item) {
-    const T* row = rows + item->row * dim;
-    for (int64_t e = d; e < dim; ++e) out[e] += item->weight * row[e];
+    const T* row = rows + item->offset;
+    for (int64_t v = 0; v < kStretchVectors; ++v)
+      sum[v] += item->weight * load(row + v * kLanes<T>);
   }
+  for (int64_t v = 0; v < kStretchVectors; ++v) store(out + v * kLanes<T>, sum[v]);
 }
 
-// Own gradient rows of a task, and components of the other side that pass by: together they stay in
-// the second level.
-constexpr int64_t kOwnBytes = 256 * 1024, kOtherBytes = 512 * 1024;
+// A stretch of the own rows of a task, and of the rows of the other side that it takes from: both
+// stay in the second level of cache.
+constexpr int64_t kOwnStretchBytes = 256 * 1024, kOtherStretchBytes = 128 * 1024;
 
-/// Gradient of one side. Every winner is one weighted row: own component k takes the row of its
-/// winner l, and of every component l of the other side that it won. `grad_own` is zero where a
-/// component is invalid.
-template <class Runtime, class In>
+/// Gradient of one side, stored (B, count, dim) like its components and zero where they are
+/// invalid. A winner hands over its share of the mean times the row it met: own component k takes
+/// the row of its winner, and the row of every component of the other side that it won.
+template <class In>
 class FgmBackward {
   using T = Accumulator<In>;
 
  public:
   FgmBackward(const Components<In>& own, const Components<In>& other, FgmSide<const T> own_side,
-              FgmSide<const T> other_side, In* grad_own, int64_t own_rows)
+              FgmSide<const T> other_side, In* grad_own)
       : own_(own),
         other_(other),
         own_side_(own_side),
         other_side_(other_side),
         grad_own_(grad_own),
-        batch_(std::max<int64_t>(kOtherBytes / (other.count * other.dim * sizeof(T)), 1)),
-        gradient_(own_rows * own.dim),
-        converted_(std::is_same_v<In, T> ? 0 : batch_ * other.count * other.dim),
-        items_(batch_ * (own.count + other.count)),
-        ends_(own.count + 1) {}
+        stretches_((own.dim + kStretch<T> - 1) / kStretch<T>),
+        samples_(std::min(samples_of(kOwnStretchBytes, own.count),
+                          (own.batch + kMinBlocks - 1) / kMinBlocks)),
+        batch_(samples_of(kOtherStretchBytes, other.count)),
+        gradient_(samples_ * own.count * stretches_ * kStretch<T>),
+        others_(batch_ * other.count * kStretch<T>),
+        spare_(samples_ * batch_ * (own.count + other.count)),
+        winners_(spare_ + 1),
+        ends_(samples_ * own.count + 1) {}
 
-  void operator()(const Block& block) {
-    std::fill_n(gradient_.get(), block.rows() * own_.dim, T(0));
+  int64_t tasks() const { return (own_.batch + samples_ - 1) / samples_; }
+
+  void operator()(int64_t task) {
+    const int64_t begin = task * samples_, end = std::min(begin + samples_, own_.batch);
+    const int64_t rows = (end - begin) * own_.count;
+    std::fill_n(gradient_.get(), rows * stretches_ * kStretch<T>, T(0));
     for (int64_t first = 0; first < other_.batch; first += batch_) {
       const int64_t last = std::min(first + batch_, other_.batch);
-      const T* others = stored(first, last);
-      for (int64_t sample = block.first; sample < block.last; ++sample) {
-        collect(sample, first, last);
-        add(sample, others, gradient_.get() - block.begin * own_.dim);
+      own_side_.argmax.with_type([&](const auto* own_argmax) {
+        other_side_.argmax.with_type([&](const auto* other_argmax) {
+          sort_winners({begin, end, first, last}, own_argmax, other_argmax);
+        });
+      });
+      for (int64_t stretch = 0; stretch < stretches_; ++stretch) {
+        copy_others(first, last, stretch);
+        T* to = gradient_.get() + stretch * rows * kStretch<T>;
+        for (int64_t row = 0; row < rows; ++row) {
+          const WeightedRow<T>* from = winners_.get() + (row == 0 ? 0 : ends_[row - 1]);
+          add_weighted_rows(from, winners_.get() + ends_[row], others_.get(),
+                            to + row * kStretch<T>);
+        }
       }
     }
-    for (int64_t row = block.begin; row < block.end; ++row) {
-      const T* from = gradient_.get() + (row - block.begin) * own_.dim;
-      In* to = grad_own_ + own_.source(row) * own_.dim;
-      for (int64_t d = 0; d < own_.dim; ++d) to[d] = static_cast<In>(from[d]);
-    }
+    write(begin, rows);
   }
 
  private:
-  /// All components of samples [first, last), at their stored positions.
-  const T* stored(int64_t first, int64_t last) {
-    const int64_t begin = first * other_.count, length = (last - first) * other_.count;
-    if constexpr (std::is_same_v<In, T>) return other_.data + begin * other_.dim;
-    other_.copy_stored(begin, length, converted_.get());
-    return converted_.get();
+  /// Own samples [begin, end) against samples [first, last) of the other side.
+  struct Pairs {
+    int64_t begin, end, first, last;
+  };
+
+  /// How many samples of `count` components fit with one stretch of each.
+  static int64_t samples_of(int64_t bytes, int64_t count) {
+    return std::max<int64_t>(1, bytes / static_cast<int64_t>(count * kStretch<T> * sizeof(T)));
   }
 
-  /// Call take(k, row, weight) for each winner between a sample and those of [first, last).
-  template <class Take>
-  void for_each_winner(int64_t sample, int64_t first, int64_t last, const Take& take) const {
-    const int64_t own_begin = own_.offsets[sample], own_valid = own_.valid(sample);
-    for (int64_t b = first; b < last; ++b) {
-      const int64_t other_begin = other_.offsets[b], other_valid = other_.valid(b);
-      if (other_valid == 0) continue;
-      const int64_t base = (b - first) * other_.count;
-      const int64_t own_pair = own_side_.pair(sample, b), other_pair = other_side_.pair(b, sample);
-      const T own_share = own_side_.score[own_pair] / T(own_valid);
-      const T other_share = other_side_.score[other_pair] / T(other_valid);
-      for (int64_t row = own_begin; row < own_begin + own_valid; ++row) {
-        const int64_t k = own_.index_in_sample(row);
-        take(k, base + own_side_.argmax.get(own_pair * own_.count + k), own_share);
-      }
-      for (int64_t row = other_begin; row < other_begin + other_valid; ++row) {
-        const int64_t l = other_.index_in_sample(row);
-        take(other_side_.argmax.get(other_pair * other_.count + l), base + l, other_share);
+  /// Group the winners by own row: those of row i end up in [ends_[i - 1], ends_[i]).
+  template <class OwnIndex, class OtherIndex>
+  void sort_winners(const Pairs& pairs, const OwnIndex* own_argmax,
+                    const OtherIndex* other_argmax) {
+    const int64_t rows = (pairs.end - pairs.begin) * own_.count;
+    std::fill_n(ends_.get(), rows + 1, 0);
+    int32_t* counts = ends_.get() + 1;
+    for_each_winner(pairs, own_argmax, other_argmax,
+                    [&](int64_t row, int64_t, T, bool is_new) { counts[row] += is_new; });
+    std::partial_sum(ends_.get(), ends_.get() + rows + 1, ends_.get());
+    for_each_winner(pairs, own_argmax, other_argmax,
+                    [&](int64_t row, int64_t other_row, T weight, bool is_new) {
+                      const int64_t at = is_new ? ends_[row] : spare_;
+                      winners_[at] = {static_cast<int32_t>(other_row * kStretch<T>), weight};
+                      ends_[row] += is_new;
+                    });
+  }
+
+  /// Call take(own_row, other_row, weight, is_new) for the winners of both directions. Two
+  /// components that won each other come once with both weights; the second mention is not new (to
+  /// branch on that would be mispredicted).
+  template <class OwnIndex, class OtherIndex, class Take>
+  void for_each_winner(const Pairs& pairs, const OwnIndex* own_argmax,
+                       const OtherIndex* other_argmax, const Take& take) const {
+    for (int64_t a = pairs.begin; a < pairs.end; ++a) {
+      for (int64_t b = pairs.first; b < pairs.last; ++b) {
+        if (own_.valid(a) == 0 || other_.valid(b) == 0) continue;
+        const int64_t own_pair = own_side_.pair(a, b), other_pair = other_side_.pair(b, a);
+        const OwnIndex* winner_of = own_argmax + own_pair * own_.count;
+        const OtherIndex* won_by = other_argmax + other_pair * other_.count;
+        const T share = own_side_.score[own_pair] / T(own_.valid(a));
+        const T other_share = other_side_.score[other_pair] / T(other_.valid(b));
+        const int64_t own_row = (a - pairs.begin) * own_.count;
+        const int64_t other_row = (b - pairs.first) * other_.count;
+        own_.for_each_valid(a, [&](int64_t k) {
+          const int64_t l = winner_of[k];
+          take(own_row + k, other_row + l, share + (won_by[l] == k ? other_share : T(0)), true);
+        });
+        other_.for_each_valid(b, [&](int64_t l) {
+          const int64_t k = won_by[l];
+          take(own_row + k, other_row + l, other_share, winner_of[k] != l);
+        });
       }
     }
   }
 
-  /// Sort the winners by own component: those of component k end up in items_[ends_[k - 1],
-  /// ends_[k]).
-  void collect(int64_t sample, int64_t first, int64_t last) {
-    std::fill_n(ends_.get(), own_.count + 1, int64_t(0));
-    if (own_.valid(sample) == 0) return;
-    for_each_winner(sample, first, last, [&](int64_t k, int64_t, T) { ++ends_[k + 1]; });
-    std::partial_sum(ends_.get(), ends_.get() + own_.count + 1, ends_.get());
-    for_each_winner(sample, first, last,
-                    [&](int64_t k, int64_t row, T weight) { items_[ends_[k]++] = {row, weight}; });
+  /// One stretch of all components of samples [first, last), valid or not, zeros behind the
+  /// embedding's end.
+  void copy_others(int64_t first, int64_t last, int64_t stretch) {
+    const int64_t width = width_of(stretch);
+    const In* from = other_.data + first * other_.count * other_.dim + stretch * kStretch<T>;
+    T* to = others_.get();
+    for (int64_t row = first * other_.count; row < last * other_.count; ++row) {
+      for (int64_t d = 0; d < width; ++d) to[d] = static_cast<T>(from[d]);
+      std::fill(to + width, to + kStretch<T>, T(0));
+      from += other_.dim;
+      to += kStretch<T>;
+    }
   }
 
-  void add(int64_t sample, const T* others, T* gradient) {
-    for (int64_t row = own_.offsets[sample]; row < own_.offsets[sample + 1]; ++row) {
-      const int64_t k = own_.index_in_sample(row);
-      const int64_t begin = k == 0 ? 0 : ends_[k - 1];
-      add_weighted_rows(items_.get() + begin, items_.get() + ends_[k], others, own_.dim,
-                        gradient + row * own_.dim);
+  int64_t width_of(int64_t stretch) const {
+    return std::min(kStretch<T>, own_.dim - stretch * kStretch<T>);
+  }
+
+  /// Hand over the gradients of `rows` components from sample `begin` on; they are summed stretch
+  /// behind stretch.
+  void write(int64_t begin, int64_t rows) const {
+    In* to = grad_own_ + begin * own_.count * own_.dim;
+    for (int64_t row = 0; row < rows; ++row, to += own_.dim) {
+      for (int64_t stretch = 0; stretch < stretches_; ++stretch) {
+        const T* from = gradient_.get() + (stretch * rows + row) * kStretch<T>;
+        In* out = to + stretch * kStretch<T>;
+        for (int64_t d = 0; d < width_of(stretch); ++d) out[d] = static_cast<In>(from[d]);
+      }
     }
   }
 
   const Components<In>&own_, &other_;
   const FgmSide<const T> own_side_, other_side_;
   In* const grad_own_;
-  const int64_t batch_;
-  Buffer<T> gradient_, converted_;
-  Buffer<WeightedRow<T>> items_;
-  Buffer<int64_t> ends_;
+  const int64_t stretches_, samples_, batch_;
+  Buffer<T> gradient_, others_;
+  const int64_t spare_;  // where a winner that is not new goes
+  Buffer<WeightedRow<T>> winners_;
+  Buffer<int32_t> ends_;
 };
 
 template <class Runtime, class In>
 void fgm_backward(const Components<In>& own, const Components<In>& other,
                   FgmSide<const Accumulator<In>> own_side,
                   FgmSide<const Accumulator<In>> other_side, In* grad_own) {
-  if (other.rows() == 0) return;
-  const int64_t row_bytes = std::max<int64_t>(own.dim, 1) * sizeof(Accumulator<In>);
-  const auto blocks = blocks_of(own, std::max<int64_t>(kOwnBytes / row_bytes, 1));
-  const int64_t own_rows = largest(blocks);
-  Runtime::parallel(blocks.size(), [&] {
-    return [&, backward =
-                   FgmBackward<Runtime, In>(own, other, own_side, other_side, grad_own, own_rows)](
-               int64_t task) mutable { backward(blocks[task]); };
-  });
+  const auto make = [&] { return FgmBackward<In>(own, other, own_side, other_side, grad_own); };
+  if (own.rows() > 0 && other.rows() > 0) Runtime::parallel(make().tasks(), make);
 }
 
 }  // namespace alignops
