@@ -12,6 +12,7 @@ from alignops.text.lexicon import (
     COLOURS,
     COUNTING,
     DESCRIPTIONS,
+    INTENSIFIERS,
     PLACES,
     SHADES,
     TRANSPARENT,
@@ -39,14 +40,17 @@ def content(noun: Token) -> Token | None:
 
 def describe(noun: Token) -> Entity:
     """Put a head noun and its modifiers in words, and say where they stand."""
-    phrase = sorted((noun, *_modifiers(noun)), key=lambda token: token.i)
-    adjectives = [token for token in phrase if token != noun and _is_adjective(token)]
-    name = [token.lower_ for token in phrase if token not in adjectives]
-    attributes = [_in_full(token) for token in (*adjectives, *_predicative_adjectives(noun))]
+    modifiers = sorted(_modifiers(noun), key=lambda token: token.i)
+    adjectives = [token for token in modifiers if _is_adjective(token)]
+    name = [token for token in (*modifiers, noun) if token not in adjectives]
+    written = [noun, *modifiers, *(word for token in adjectives for word in _adverbs(token))]
     return Entity(
-        noun=" ".join(name),
-        attributes=tuple(_join_shades(attributes)),
-        span=(phrase[0].idx, phrase[-1].idx + len(phrase[-1])),
+        noun=" ".join(token.lower_ for token in sorted(name, key=lambda token: token.i)),
+        attributes=tuple(_attributes([*adjectives, *_predicative_adjectives(noun)])),
+        span=(
+            min(token.idx for token in written),
+            max(token.idx + len(token) for token in written),
+        ),
     )
 
 
@@ -73,9 +77,8 @@ def _modifiers(noun: Token) -> Iterator[Token]:
         if _describes_nothing(token):
             continue
         yield token
-        waiting += [
-            child for child in token.children if _is_modifier(child) or child.dep_ == "conj"
-        ]
+        inner = [child for child in token.children if child not in _adverbs(token)]
+        waiting += [child for child in inner if _is_modifier(child) or child.dep_ == "conj"]
 
 
 def _is_adjective(modifier: Token) -> bool:
@@ -105,22 +108,21 @@ def _describes_nothing(adjective: Token) -> bool:
     return any(child.dep_ in {"prep", "xcomp"} for child in adjective.rights)
 
 
-def _in_full(adjective: Token) -> str:
-    """Keep what makes the meaning of an adjective: "snow covered", "brightly coloured"."""
-    words = (
-        child.lower_
-        for child in adjective.lefts
-        if child.dep_ == "npadvmod" or (child.dep_ == "advmod" and child.lower_.endswith("ly"))
-    )
-    return " ".join((*words, adjective.lower_))
+def _adverbs(adjective: Token) -> list[Token]:
+    """List what makes the meaning of an adjective: "snow covered", "brightly coloured"."""
+    labels = {"npadvmod", "advmod"}
+    if adjective.tag_.startswith("VB"):
+        labels |= {"amod", "compound"}
+    lefts = [child for child in adjective.lefts if child.dep_ in labels]
+    return [child for child in lefts if child.lower_ not in INTENSIFIERS]
 
 
-def _join_shades(attributes: Iterable[str]) -> list[str]:
-    """Make a shade and its colour one attribute: "light blue"."""
-    joined: list[str] = []
-    for word in attributes:
-        if joined and joined[-1] in SHADES and word in COLOURS:
-            joined[-1] += f" {word}"
+def _attributes(adjectives: Iterable[Token]) -> list[str]:
+    """Put adjectives in words; a shade and its colour are one attribute: "light blue"."""
+    attributes: list[str] = []
+    for token in adjectives:
+        if attributes and attributes[-1] in SHADES and token.lower_ in COLOURS:
+            attributes[-1] += f" {token.lower_}"
         else:
-            joined.append(word)
-    return joined
+            attributes.append(" ".join(word.lower_ for word in (*_adverbs(token), token)))
+    return attributes

@@ -19,6 +19,9 @@ COUNTING = _words(
     "many several few other various such own same more most first last next different multiple"
 )
 
+# Adverbs that add nothing to be seen to an adjective.
+INTENSIFIERS = _words("very so too quite rather really extremely")
+
 # Nouns that are looked through: "a group of people" is people, "the back of a truck" the truck.
 QUANTITIES = _words(
     "group groups couple pair pairs bunch bunches lot lots number variety row rows line herd flock "
@@ -49,8 +52,8 @@ NOUNS_IN_ING = _words(
 
 # Names of two words where the first describes nothing: a hot dog is not a dog that is hot.
 NAMES = frozenset(
-    {"hot dog", "hot dogs", "polar bear", "polar bears", "remote control", "remote controls"}
-    | {"french fries", "close up", "close ups"}
+    {"hot dog", "hot dogs", "polar bear", "polar bears", "teddy bear", "teddy bears"}
+    | {"remote control", "remote controls", "french fries", "close up"}
 )
 
 # "A man rock climbing" is a man who climbs.

@@ -40,9 +40,7 @@ def parse_captions(
     ]
     parsed: Iterable[list[SceneGraph]] = _parse_batches(batches, processes)
     if len(captions) >= MANY:
-        parsed = track(
-            parsed, "Parsing captions", len(batches), console=Console(stderr=True), transient=True
-        )
+        parsed = track(parsed, "Parsing captions", len(batches), console=Console(stderr=True))
     return [graph for batch in parsed for graph in batch]
 
 
