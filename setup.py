@@ -27,7 +27,7 @@ class CMakeBuild(build_ext):
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
             raise SystemExit(
                 f"alignops: compiling failed ({error}); the reason is in the lines above. "
-                "It takes a C++20 compiler (g++ 11 or clang 14, or later) and CMake and Ninja from PyPI."
+                "It takes a C++20 compiler (g++ 11, clang 14 or later), CMake and Ninja."
             ) from None
 
 

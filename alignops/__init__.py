@@ -1,7 +1,7 @@
 """Fused ops and thin trainers for fine-grained image-text alignment.
 
-The ops are here; trainers and their parts are in the subpackages (`alignops.losses`, `alignops.methods`, ...),
-which load their own dependencies when they are imported.
+The ops are here; trainers and their parts are in the subpackages (`alignops.losses`,
+`alignops.methods`, ...), which load their own dependencies when they are imported.
 """
 
 from alignops.library import build_info

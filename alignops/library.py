@@ -1,9 +1,10 @@
-"""Loads the compiled op library, the variant that suits this CPU, and says what was loaded or why nothing was.
+"""Loads the variant of the compiled op library that suits this CPU, or says why there is none.
 
-The variants are the same sources compiled for growing instruction sets; only one is ever loaded. Without any, the
-package works on the reference implementation.
+The variants are the same sources compiled for growing instruction sets; only one is ever loaded.
+Without any, the package works on the reference implementation.
 """
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -22,30 +23,34 @@ def check_torch() -> None:
     """Refuse a torch whose stable ABI is older than the one that the library is built for."""
     major, minor = (int(part) for part in torch.__version__.split(".")[:2])
     if (major, minor) < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
         raise ImportError(
-            f"alignops needs torch >= {OLDEST_TORCH[0]}.{OLDEST_TORCH[1]}, but torch {torch.__version__} is installed; "
-            f'upgrade it with: pip install "torch>={OLDEST_TORCH[0]}.{OLDEST_TORCH[1]}"'
+            f"alignops needs torch >= {oldest}, but torch {torch.__version__} is installed; "
+            f'upgrade it with: pip install "torch>={oldest}"'
         )
 
 
 def load() -> dict[str, Any]:
     """Load the best variant for this CPU; see `build_info` for what comes back."""
     try:
-        import alignops._C as compiled
+        compiled = importlib.import_module("alignops._C")
     except ImportError as error:
-        return {"loaded": False, "reason": f"the package was installed without its compiled part ({error})"}
+        return {
+            "loaded": False,
+            "reason": f"the package was installed without its compiled part ({error})",
+        }
     built: dict[str, Any] = dict(compiled.build_info())
     capability = _wanted_capability(compiled.cpu_capability())
     library = _FOLDER / f"libalignops_{capability}.so"
     try:
-        torch.ops.load_library(library)
+        torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     except OSError as error:
         return built | {"loaded": False, "reason": f"{library.name} could not be loaded: {error}"}
     return built | {"loaded": True, "cpu_capability": capability}
 
 
 def _wanted_capability(supported: str) -> str:
-    """The widest variant that the CPU supports, or the narrower one that the environment asks for."""
+    """The widest variant that the CPU supports, or a narrower one that the user asks for."""
     usable = _CAPABILITIES[_CAPABILITIES.index(supported) :]
     wanted = os.environ.get(CAPABILITY_VARIABLE, supported)
     if wanted not in usable:
@@ -63,7 +68,8 @@ def build_info() -> dict[str, Any]:
     """What the compiled library is, and whether it is in use.
 
     Returns:
-        "loaded" (bool); where loaded, "cpu_capability" (avx512, avx2 or default); where not, "reason"; and, if the
-        compiled part is installed, "compiler", "torch" (version built against) and "cuda" (bool, CUDA kernels built).
+        "loaded" (bool); where loaded, "cpu_capability" (avx512, avx2 or default); where not,
+        "reason"; and, if the compiled part is installed, "compiler", "torch" (version built
+        against) and "cuda" (bool, CUDA kernels built).
     """
     return dict(_INFO)

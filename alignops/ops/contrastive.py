@@ -1,4 +1,4 @@
-"""`alignops::multi_positive_contrastive_loss`: MosaiCLIP's loss, written on `similarity_logsumexp`."""
+"""`alignops::multi_positive_contrastive_loss`: MosaiCLIP's, on `similarity_logsumexp`."""
 
 import torch
 from torch import Tensor
@@ -21,34 +21,39 @@ def multi_positive_contrastive_loss(
     reduction: str = "mean",
     group: ProcessGroup | None = None,
 ) -> Tensor:
-    """Contrastive loss of images with several texts each, some of them hard negatives (MosaiCLIP, arXiv 2305.13812).
+    """Contrastive loss of images with several texts each, some of them hard negatives.
 
-    With logits z[i, k] = logit_scale <image[i], text[k]>, P(i) the positive texts of image i, p(k) = text_image[k]:
+    MosaiCLIP (arXiv 2305.13812).
+    With logits z[i, k] = logit_scale <image[i], text[k]>, P(i) the positive texts of image i, p(k)
+    = text_image[k]:
 
-        L_i2t = -mean_i mean_{k in P(i)} ( z[i, k] - logsumexp_j z[i, j] )         over images with a positive
+        L_i2t = -mean_i mean_{k in P(i)} ( z[i, k] - logsumexp_j z[i, j] )     i with a positive
         L_t2i = -mean_{k positive} ( z[p(k), k] - logsumexp_i z[i, k] )
         loss  = (L_i2t + L_t2i) / 2
 
-    `reduction="sum"` replaces the outer means by sums, the printed form. Every text, negative or not, is in the
-    denominators of the images; an image without a positive is in those of the texts. With one positive text per
-    image, in order, this is CLIP's loss. The matrix z (B, T) is never built.
+    `reduction="sum"` replaces the outer means by sums, the printed form. Every text, negative or
+    not, is in the denominators of the images; an image without a positive is in those of the texts.
+    With one positive text per image, in order, this is CLIP's loss. The matrix z (B, T) is never
+    built.
 
     Args:
         image: (B, D), float64, float32, bfloat16 or float16; L2-normalised by the caller.
         text: (T, D) of the same type and device, L2-normalised by the caller.
-        text_image: (T,) int64, the image in [0, B) that each text belongs to; a value outside is an undefined index.
+        text_image: (T,) int64, the image in [0, B) that each text belongs to; a value outside is an
+            undefined index.
         text_is_positive: (T,) bool, False for a hard negative; None = all positive.
         logit_scale: inverse temperature: a float, or a 0-d tensor, with gradient.
         reduction: "mean" or "sum".
         group: torch.distributed process group to contrast over; not available yet.
 
     Returns:
-        0-d tensor: float32 for 16-bit inputs (accumulated in float32), else the inputs' type. Without a positive
-        text: 0 with zero gradient.
+        0-d tensor: float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+        Without a positive text: 0 with zero gradient.
 
     Raises:
         TypeError: an argument's type is not one of the above.
-        ValueError: shapes, devices or embedding sizes do not fit together, or `reduction` is unknown.
+        ValueError: shapes, devices or embedding sizes do not fit together, or `reduction` is
+            unknown.
         NotImplementedError: `group` is given.
         RuntimeError: a second derivative is asked for.
     """
@@ -58,7 +63,9 @@ def multi_positive_contrastive_loss(
             "expected None, or gather the embeddings of all ranks before the call"
         )
     if reduction not in _REDUCTIONS:
-        raise ValueError(f"reduction is {reduction!r}; expected one of {', '.join(map(repr, _REDUCTIONS))}")
+        raise ValueError(
+            f"reduction is {reduction!r}; expected one of {', '.join(map(repr, _REDUCTIONS))}"
+        )
     image, text = embedding_pair(image, text, ("image", "text"), dims=2)
     _check_per_text(text_image, "text_image", torch.int64, text)
     if text_is_positive is not None:
@@ -75,7 +82,10 @@ def _check_per_text(tensor: Tensor, name: str, dtype: torch.dtype, text: Tensor)
         given = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
         raise TypeError(f"{name} is {given}; expected a {dtype} tensor (T,)")
     if tensor.shape != text.shape[:1]:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}; expected {tuple(text.shape[:1])}, one per text")
+        raise ValueError(
+            f"{name} has shape {tuple(tensor.shape)}; "
+            f"expected {tuple(text.shape[:1])}, one per text"
+        )
     if tensor.device != text.device:
         raise ValueError(f"{name} is on {tensor.device}; expected {text.device}, as text")
 
@@ -100,7 +110,8 @@ def _loss(
     if reduction == "mean":
         image_loss = image_loss / (positives_of > 0).sum().clamp(min=1)
         text_loss = text_loss / positive.sum().clamp(min=1)
-    return (image_loss + text_loss) / 2
+    loss: Tensor = (image_loss + text_loss) / 2
+    return loss
 
 
 # Composite: autograd, fake tensors and every device come from the ops it is made of.

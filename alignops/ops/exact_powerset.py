@@ -1,4 +1,4 @@
-"""`alignops::exact_powerset_similarity`: the definition that `powerset_similarity` approximates, by enumeration."""
+"""`alignops::exact_powerset_similarity`: what `powerset_similarity` approximates, enumerated."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import component_pair
+from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.powerset import PowersetSimilarity
 from alignops.ops.registration import block_second_derivative, define_op
 from alignops.reference import exact_powerset as reference
-from alignops.reference.components import accumulation_dtype
 
 MAX_REGIONS = 20
 
@@ -20,24 +20,30 @@ def exact_powerset_similarity(
     region_mask: Tensor | None = None,
     phrase_mask: Tensor | None = None,
 ) -> PowersetSimilarity:
-    """Similarity over all 2^M subsets of an image's regions, enumerated: the yardstick of `powerset_similarity`.
+    """Similarity over all 2^M subsets of an image's regions, enumerated.
 
-    With Q[A, B] = sum over m in A of <regions[i, m], phrases[j, B]> for a subset A of the valid regions, the empty
-    one included, and valid B (PowerCLIP, arXiv 2511.23170):
+    The yardstick of `powerset_similarity`.
+
+    With Q[A, B] = sum over m in A of <regions[i, m], phrases[j, B]> for a subset A of the valid
+    regions, the empty one included, and valid B (PowerCLIP, arXiv 2511.23170):
 
         r2t[i, j] = 2^-M sum_A max_B Q[A, B]        t2r[i, j] = mean_B max_A Q[A, B]
 
-    Time grows with 2^M, memory does not. A pair without a valid region or without a valid phrase scores 0 with
-    zero gradient; among equals the lowest phrase takes the gradient. A NaN in a valid one propagates.
+    Time grows with 2^M, memory does not. A pair without a valid region or without a valid phrase
+    scores 0 with zero gradient; among equals the lowest phrase takes the gradient. A NaN in a valid
+    one propagates.
 
     Args:
-        regions: (Bi, M, D) with M <= 20, float64, float32, bfloat16 or float16; or a jagged nested tensor.
+        regions: (Bi, M, D) with M <= 20, float64, float32, bfloat16 or float16; or a jagged nested
+            tensor.
         phrases: (Bt, K, D) of the same type and device; or a jagged nested tensor.
-        region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not read.
+        region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not
+            read.
         phrase_mask: (Bt, K) bool, likewise.
 
     Returns:
-        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the
+            inputs' type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
@@ -49,23 +55,12 @@ def exact_powerset_similarity(
     )
     if regions.shape[1] > MAX_REGIONS:
         raise ValueError(
-            f"regions has {regions.shape[1]} regions; expected at most {MAX_REGIONS}, as 2^M subsets are enumerated"
+            f"regions has {regions.shape[1]} regions; "
+            f"expected at most {MAX_REGIONS}, as 2^M subsets are enumerated"
         )
     return PowersetSimilarity(
         *torch.ops.alignops.exact_powerset_similarity(regions, phrases, region_mask, phrase_mask)
     )
-
-
-def _fake(regions: Tensor, phrases: Tensor, *unused: Any) -> tuple[Tensor, Tensor]:
-    shape = (regions.shape[0], phrases.shape[0])
-    score = regions.new_empty(shape, dtype=accumulation_dtype(regions.dtype))
-    return score, torch.empty_like(score)
-
-
-def _fake_backward(
-    grad_r2t: Tensor, grad_t2r: Tensor, regions: Tensor, phrases: Tensor, *unused: Any
-) -> tuple[Tensor, Tensor]:
-    return regions.new_empty(regions.shape), phrases.new_empty(phrases.shape)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -73,7 +68,9 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 
 
 def _backward(ctx: Any, grad_r2t: Tensor, grad_t2r: Tensor) -> tuple[Tensor | None, ...]:
-    grads = torch.ops.alignops.exact_powerset_similarity_backward(grad_r2t, grad_t2r, *ctx.saved_tensors)
+    grads = torch.ops.alignops.exact_powerset_similarity_backward(
+        grad_r2t, grad_t2r, *ctx.saved_tensors
+    )
     return *grads, None, None
 
 
@@ -82,14 +79,17 @@ define_op(
     "(Tensor regions, Tensor phrases, Tensor? region_mask=None, Tensor? phrase_mask=None)"
     " -> (Tensor r2t, Tensor t2r)",
     reference=reference.exact_powerset_similarity,
-    fake=_fake,
+    fake=pair_scores,
 )
 define_op(
     "exact_powerset_similarity_backward",
-    "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases, Tensor? region_mask, Tensor? phrase_mask)"
+    "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases,"
+    " Tensor? region_mask, Tensor? phrase_mask)"
     " -> (Tensor grad_regions, Tensor grad_phrases)",
     reference=reference.exact_powerset_similarity_backward,
-    fake=_fake_backward,
+    fake=pair_gradients,
 )
-torch.library.register_autograd("alignops::exact_powerset_similarity", _backward, setup_context=_setup_context)
+torch.library.register_autograd(
+    "alignops::exact_powerset_similarity", _backward, setup_context=_setup_context
+)
 block_second_derivative("exact_powerset_similarity_backward", "exact_powerset_similarity")

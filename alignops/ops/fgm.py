@@ -1,4 +1,4 @@
-"""`alignops::fgm_similarity`: fine-grained matching, both directions from one pass over the similarities."""
+"""`alignops::fgm_similarity`: fine-grained matching, both directions in one pass."""
 
 from typing import Any, NamedTuple
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import component_pair, needs_grad
+from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.registration import block_second_derivative, define_op
 from alignops.reference import fgm as reference
-from alignops.reference.components import accumulation_dtype
 
 
 class FgmSimilarity(NamedTuple):
@@ -21,23 +21,28 @@ class FgmSimilarity(NamedTuple):
 def fgm_similarity(
     x: Tensor, y: Tensor, x_mask: Tensor | None = None, y_mask: Tensor | None = None
 ) -> FgmSimilarity:
-    """Mean over the components of one side of the best match on the other, for every pair of samples.
+    """Mean over one side's components of the best match on the other, for all pairs of samples.
 
-    With s[i, j, k, l] = <x[i, k], y[j, l]> over valid k and l (FGM of ComAlign, arXiv 2409.08206; FILIP):
+    With s[i, j, k, l] = <x[i, k], y[j, l]> over valid k and l (FGM of ComAlign, arXiv 2409.08206;
+    FILIP):
 
         x_to_y[i, j] = mean_k max_l s[i, j, k, l]        y_to_x[i, j] = mean_l max_k s[i, j, k, l]
 
-    The tensor s is never built, forward or backward. A pair without a valid component on either side scores 0
-    with zero gradient; among equals the lowest index takes the gradient; a NaN in a valid component propagates.
+    The tensor s is never built, forward or backward. A pair without a valid component on either
+    side scores 0 with zero gradient; among equals the lowest index takes the gradient; a NaN in a
+    valid component propagates.
 
     Args:
-        x: (Bx, N, D), float64, float32, bfloat16 or float16; or a jagged nested tensor (Bx, ragged, D).
+        x: (Bx, N, D), float64, float32, bfloat16 or float16; or a jagged nested tensor (Bx, ragged,
+            D).
         y: (By, M, D) of the same type and device; or a jagged nested tensor (By, ragged, D).
-        x_mask: (Bx, N) bool, True = valid; None = all valid. Values of invalid components are not read.
+        x_mask: (Bx, N) bool, True = valid; None = all valid. Values of invalid components are not
+            read.
         y_mask: (By, M) bool, likewise.
 
     Returns:
-        (x_to_y, y_to_x), each (Bx, By): float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+        (x_to_y, y_to_x), each (Bx, By): float32 for 16-bit inputs (accumulated in float32), else
+            the inputs' type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
@@ -56,18 +61,14 @@ def _fake(
     y_mask: Tensor | None = None,
     save_argmax: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    (x_batch, n, _), (y_batch, m, _) = x.shape, y.shape
-    score = x.new_empty((x_batch, y_batch), dtype=accumulation_dtype(x.dtype))
-    x_shape, y_shape = ((x_batch, y_batch, n), (x_batch, y_batch, m)) if save_argmax else ((0,), (0,))
+    x_to_y, y_to_x = pair_scores(x, y)
+    (batch, other_batch), n, m = x_to_y.shape, x.shape[1], y.shape[1]
+    x_shape, y_shape = (
+        ((batch, other_batch, n), (batch, other_batch, m)) if save_argmax else ((0,), (0,))
+    )
     x_argmax = x.new_empty(x_shape, dtype=reference.argmax_dtype(m))
     y_argmax = x.new_empty(y_shape, dtype=reference.argmax_dtype(n))
-    return score, torch.empty_like(score), x_argmax, y_argmax
-
-
-def _fake_backward(
-    grad_x_to_y: Tensor, grad_y_to_x: Tensor, x: Tensor, y: Tensor, *unused: Any
-) -> tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape), y.new_empty(y.shape)
+    return x_to_y, y_to_x, x_argmax, y_argmax
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -94,7 +95,7 @@ define_op(
     "(Tensor grad_x_to_y, Tensor grad_y_to_x, Tensor x, Tensor y, Tensor? x_mask, Tensor? y_mask,"
     " Tensor x_argmax, Tensor y_argmax) -> (Tensor grad_x, Tensor grad_y)",
     reference=reference.fgm_similarity_backward,
-    fake=_fake_backward,
+    fake=pair_gradients,
 )
 torch.library.register_autograd("alignops::fgm_similarity", _backward, setup_context=_setup_context)
 block_second_derivative("fgm_similarity_backward", "fgm_similarity")

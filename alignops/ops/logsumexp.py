@@ -1,4 +1,4 @@
-"""`alignops::similarity_logsumexp`: logsumexp over rows and columns of a similarity matrix that is never built."""
+"""`alignops::similarity_logsumexp`: over rows and columns of a matrix that is never built."""
 
 from typing import Any, NamedTuple
 
@@ -25,22 +25,24 @@ def similarity_logsumexp(
     x_mask: Tensor | None = None,
     y_mask: Tensor | None = None,
 ) -> SimilarityLogsumexp:
-    """Logsumexp over rows and over columns of scale * x y^T: the denominators of every contrastive loss.
+    """Logsumexp over rows and columns of scale * x y^T: the denominators of contrastive losses.
 
         row[i] = log sum_j exp(scale <x[i], y[j]>)        col[j] = log sum_i exp(scale <x[i], y[j]>)
 
-    over valid i and j. The logsumexp of nothing, and of an invalid row or column, is -inf with zero gradient. A
-    NaN in a valid row propagates.
+    over valid i and j. The logsumexp of nothing, and of an invalid row or column, is -inf with zero
+    gradient. A NaN in a valid row propagates.
 
     Args:
         x: (B, D), float64, float32, bfloat16 or float16.
         y: (T, D) of the same type and device.
-        scale: factor on the similarities (an inverse temperature): a float, or a 0-d tensor, with gradient.
+        scale: factor on the similarities (an inverse temperature): a float, or a 0-d tensor, with
+            gradient.
         x_mask: (B,) bool, True = valid; None = all valid. Values of invalid rows are not read.
         y_mask: (T,) bool, likewise.
 
     Returns:
-        (row (B,), col (T,)): float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+        (row (B,), col (T,)): float32 for 16-bit inputs (accumulated in float32), else the inputs'
+            type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
@@ -51,7 +53,9 @@ def similarity_logsumexp(
     check_mask(x, x_mask, "x")
     check_mask(y, y_mask, "y")
     return SimilarityLogsumexp(
-        *torch.ops.alignops.similarity_logsumexp(x, y, scale_tensor(scale, "scale", x), x_mask, y_mask)
+        *torch.ops.alignops.similarity_logsumexp(
+            x, y, scale_tensor(scale, "scale", x), x_mask, y_mask
+        )
     )
 
 
@@ -87,16 +91,19 @@ def _backward(ctx: Any, grad_row: Tensor, grad_col: Tensor) -> tuple[Tensor | No
 
 define_op(
     "similarity_logsumexp",
-    "(Tensor x, Tensor y, Tensor scale, Tensor? x_mask=None, Tensor? y_mask=None) -> (Tensor row, Tensor col)",
+    "(Tensor x, Tensor y, Tensor scale, Tensor? x_mask=None, Tensor? y_mask=None)"
+    " -> (Tensor row, Tensor col)",
     reference=reference.similarity_logsumexp,
     fake=_fake,
 )
 define_op(
     "similarity_logsumexp_backward",
-    "(Tensor grad_row, Tensor grad_col, Tensor x, Tensor y, Tensor scale, Tensor? x_mask, Tensor? y_mask,"
-    " Tensor row, Tensor col) -> (Tensor grad_x, Tensor grad_y, Tensor grad_scale)",
+    "(Tensor grad_row, Tensor grad_col, Tensor x, Tensor y, Tensor scale,"
+    " Tensor? x_mask, Tensor? y_mask, Tensor row, Tensor col) -> (Tensor grad_x, Tensor grad_y, Tensor grad_scale)",
     reference=reference.similarity_logsumexp_backward,
     fake=_fake_backward,
 )
-torch.library.register_autograd("alignops::similarity_logsumexp", _backward, setup_context=_setup_context)
+torch.library.register_autograd(
+    "alignops::similarity_logsumexp", _backward, setup_context=_setup_context
+)
 block_second_derivative("similarity_logsumexp_backward", "similarity_logsumexp")

@@ -1,4 +1,4 @@
-"""`alignops::powerset_similarity`: PowerCLIP's aggregators over all subsets of regions, in time linear in regions."""
+"""`alignops::powerset_similarity`: all subsets of regions, in time linear in regions."""
 
 from typing import Any, NamedTuple
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import check_positive, component_pair
+from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.registration import block_second_derivative, define_op
 from alignops.reference import powerset as reference
-from alignops.reference.components import accumulation_dtype
 
 
 class PowersetSimilarity(NamedTuple):
@@ -27,31 +27,36 @@ def powerset_similarity(
     tau: float = 0.001,
     zeta: float = 0.75,
 ) -> PowersetSimilarity:
-    """Similarity of every subset of an image's regions with every phrase, by PowerCLIP's non-linear aggregators.
+    """Similarity of all subsets of an image's regions with all phrases, by PowerCLIP's aggregators.
 
-    With s[m, B] = <regions[i, m], phrases[j, B]> over valid m and B (PowerCLIP, arXiv 2511.23170, NLA-T1 and NLA-T2):
+    With s[m, B] = <regions[i, m], phrases[j, B]> over valid m and B (PowerCLIP, arXiv 2511.23170,
+    NLA-T1 and NLA-T2):
 
         t2r[i, j] = mean_B sum_m tau softplus(s / tau)
         r2t[i, j] = tau logsumexp_B( 1/tau sum_m [ s/2 + zeta tau logcosh(s / (2 tau)) ] )
 
-    As tau falls, t2r tends to `exact_powerset_similarity`'s from above; its r2t lies between zeta = 0 (up to
-    tau log K) and zeta = 1. The similarities are never stored; the result is stable for any tau > 0. A pair
-    without a valid region or without a valid phrase scores 0 with zero gradient. A NaN in a valid one propagates.
+    As tau falls, t2r tends to `exact_powerset_similarity`'s from above; its r2t lies between zeta =
+    0 (up to tau log K) and zeta = 1. The similarities are never stored; the result is stable for
+    any tau > 0. A pair without a valid region or without a valid phrase scores 0 with zero
+    gradient. A NaN in a valid one propagates.
 
     Args:
         regions: (Bi, M, D), float64, float32, bfloat16 or float16; or a jagged nested tensor.
         phrases: (Bt, K, D) of the same type and device; or a jagged nested tensor.
-        region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not read.
+        region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not
+            read.
         phrase_mask: (Bt, K) bool, likewise.
         tau: temperature of the softplus and of the logsumexp, in units of s.
         zeta: interpolation in [0, 1] between the lower bound of r2t and the upper one.
 
     Returns:
-        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the
+            inputs' type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
-        ValueError: shapes, devices or embedding sizes do not fit together, tau <= 0, or zeta outside [0, 1].
+        ValueError: shapes, devices or embedding sizes do not fit together, tau <= 0, or zeta
+            outside [0, 1].
         RuntimeError: a second derivative is asked for.
     """
     check_positive(tau, "tau")
@@ -61,20 +66,10 @@ def powerset_similarity(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
     )
     return PowersetSimilarity(
-        *torch.ops.alignops.powerset_similarity(regions, phrases, region_mask, phrase_mask, tau, zeta)
+        *torch.ops.alignops.powerset_similarity(
+            regions, phrases, region_mask, phrase_mask, tau, zeta
+        )
     )
-
-
-def _fake(regions: Tensor, phrases: Tensor, *unused: Any) -> tuple[Tensor, Tensor]:
-    shape = (regions.shape[0], phrases.shape[0])
-    score = regions.new_empty(shape, dtype=accumulation_dtype(regions.dtype))
-    return score, torch.empty_like(score)
-
-
-def _fake_backward(
-    grad_r2t: Tensor, grad_t2r: Tensor, regions: Tensor, phrases: Tensor, *unused: Any
-) -> tuple[Tensor, Tensor]:
-    return regions.new_empty(regions.shape), phrases.new_empty(phrases.shape)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -94,14 +89,17 @@ define_op(
     "(Tensor regions, Tensor phrases, Tensor? region_mask=None, Tensor? phrase_mask=None,"
     " float tau=0.001, float zeta=0.75) -> (Tensor r2t, Tensor t2r)",
     reference=reference.powerset_similarity,
-    fake=_fake,
+    fake=pair_scores,
 )
 define_op(
     "powerset_similarity_backward",
-    "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases, Tensor? region_mask, Tensor? phrase_mask,"
-    " Tensor r2t, float tau, float zeta) -> (Tensor grad_regions, Tensor grad_phrases)",
+    "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases,"
+    " Tensor? region_mask, Tensor? phrase_mask, Tensor r2t, float tau, float zeta)"
+    " -> (Tensor grad_regions, Tensor grad_phrases)",
     reference=reference.powerset_similarity_backward,
-    fake=_fake_backward,
+    fake=pair_gradients,
 )
-torch.library.register_autograd("alignops::powerset_similarity", _backward, setup_context=_setup_context)
+torch.library.register_autograd(
+    "alignops::powerset_similarity", _backward, setup_context=_setup_context
+)
 block_second_derivative("powerset_similarity_backward", "powerset_similarity")

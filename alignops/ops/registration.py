@@ -1,7 +1,7 @@
-"""How an op of ours enters torch: one schema, one fake kernel, a reference on every device, named errors.
+"""How an op of ours enters torch: a schema, a fake kernel, a reference for every device.
 
-A compiled kernel (csrc/cpu, alignops/kernels) registers itself for its own device and then takes precedence over
-the reference, which stays the kernel of every device without one.
+A compiled kernel (csrc/cpu, alignops/kernels) registers itself for its own device and then takes
+precedence over the reference, which stays the kernel of every device without one.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 
-def define_op(name: str, schema: str, *, reference: Callable[..., Any], fake: Callable[..., Any]) -> None:
-    """Define `alignops::<name>` with its schema, the reference as the kernel of any device, and its fake kernel."""
+def define_op(
+    name: str, schema: str, *, reference: Callable[..., Any], fake: Callable[..., Any]
+) -> None:
+    """Define `alignops::<name>`, with the reference as the kernel of any device."""
     qualified = f"alignops::{name}"
     torch.library.define(qualified, schema)
     torch.library.impl(qualified, "CompositeExplicitAutograd")(reference)
@@ -19,7 +21,7 @@ def define_op(name: str, schema: str, *, reference: Callable[..., Any], fake: Ca
 
 
 def block_second_derivative(backward_name: str, function: str) -> None:
-    """Make a derivative of a backward op a sentence, where torch would silently return no gradient."""
+    """Raise a sentence where torch would silently return no second derivative."""
 
     def raise_sentence(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(

@@ -1,1 +1,1 @@
-"""The ops in plain torch: the definition that every kernel is measured against, and the kernel of every other device."""
+"""The ops in plain torch: the measure of every kernel, and the kernel of every other device."""

@@ -1,7 +1,7 @@
 """What the references of all component ops share: accumulation type, validity, masked similarities.
 
-A batch of components is (B, N, D) with an optional (B, N) bool mask, True = valid. The values of invalid
-components are never read: they may be NaN.
+A batch of components is (B, N, D) with an optional (B, N) bool mask, True = valid. The values of
+invalid components are never read: they may be NaN.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The type in which an op accumulates and returns: float32 for 16-bit inputs, else the input's own."""
+    """The type in which an op accumulates: float32 for 16-bit inputs, else their own."""
     return torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
 
 

@@ -1,13 +1,15 @@
-"""The powerset similarity that PowerCLIP (arXiv 2511.23170) approximates, by enumeration of all subsets.
+"""What PowerCLIP (arXiv 2511.23170) approximates: an enumeration of all subsets of regions.
 
-Shapes: regions (Bi, M, D) with M <= 20, phrases (Bt, K, D); s[m, B] = <region m, phrase B>, and for a subset A
-of the regions Q[A, B] = sum over m in A of s[m, B]; the empty subset counts.
+Shapes: regions (Bi, M, D) with M <= 20, phrases (Bt, K, D); s[m, B] = <region m, phrase B>, and for
+a subset A of the regions Q[A, B] = sum over m in A of s[m, B]; the empty subset counts.
 
     r2t = mean over A of max over valid B of Q[A, B]
-    t2r = mean over valid B of max over A of Q[A, B] = mean over valid B of sum over m of max(s[m, B], 0)
+    t2r = mean over valid B of max over A of Q[A, B] = mean over valid B of sum over m of max(s[m,
+    B], 0)
 
-An invalid region counts as a row of zeros, which leaves the mean over subsets unchanged. A pair without a valid
-region or without a valid phrase scores 0 with zero gradient. Among equals the lowest phrase takes the gradient.
+An invalid region counts as a row of zeros, which leaves the mean over subsets unchanged. A pair
+without a valid region or without a valid phrase scores 0 with zero gradient. Among equals the
+lowest phrase takes the gradient.
 """
 
 from collections.abc import Iterator
@@ -48,7 +50,10 @@ def exact_powerset_similarity_backward(
     region_mask: Tensor | None,
     phrase_mask: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of regions and phrases: of s[m, B], the share of subsets that hold m and are won by B."""
+    """Gradients of regions and phrases.
+
+    That of s[m, B] is the share of subsets that hold m and are won by B.
+    """
     x, y = accumulated(regions, region_mask), accumulated(phrases, phrase_mask)
     s = pairwise(x, y)
     phrase_valid = valid(phrases, phrase_mask)
@@ -70,5 +75,5 @@ def _subsets(s: Tensor) -> Iterator[Tensor]:
     """All subsets of the M regions as rows of zeros and ones, `_CHUNK` at a time: (chunk, M)."""
     regions = s.shape[-2]
     bit = torch.arange(regions, device=s.device)
-    for codes in torch.arange(2**regions, device=s.device).split(_CHUNK):
+    for codes in torch.arange(2**regions, device=s.device).split(_CHUNK):  # type: ignore[no-untyped-call]
         yield (codes.unsqueeze(-1) >> bit & 1).to(s.dtype)

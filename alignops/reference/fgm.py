@@ -1,12 +1,12 @@
-"""FGM, the fine-grained matching of ComAlign (arXiv 2409.08206) and FILIP: mean of maxima, both directions.
+"""FGM, the fine-grained matching of ComAlign (arXiv 2409.08206) and FILIP: mean of maxima.
 
 Shapes: x (Bx, N, D), y (By, M, D), masks (Bx, N) and (By, M); s[i, j, k, l] = <x[i, k], y[j, l]>.
 
     x_to_y[i, j] = mean over valid k of max over valid l of s[i, j, k, l]
     y_to_x[i, j] = mean over valid l of max over valid k of s[i, j, k, l]
 
-A pair without a valid component on either side scores 0 with zero gradient. Among equals the lowest index
-takes the gradient. A NaN in a valid component propagates.
+A pair without a valid component on either side scores 0 with zero gradient. Among equals the lowest
+index takes the gradient. A NaN in a valid component propagates.
 """
 
 import torch
@@ -29,7 +29,7 @@ def fgm_similarity(
     y_mask: Tensor | None = None,
     save_argmax: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Both directions (Bx, By), and the winners: x_argmax (Bx, By, N) over l, y_argmax (Bx, By, M) over k.
+    """Both directions (Bx, By), and the winners: over l (Bx, By, N), and over k (Bx, By, M).
 
     The winner of an invalid component, or of one with nothing to match, is meaningless. With
     `save_argmax=False` both index tensors are empty.
@@ -40,7 +40,12 @@ def fgm_similarity(
     y_to_x, y_argmax = _mean_of_max(s.mT, y_valid[None], x_valid[:, None])
     if not save_argmax:
         x_argmax, y_argmax = x_argmax.new_empty(0), y_argmax.new_empty(0)
-    return x_to_y, y_to_x, x_argmax.to(argmax_dtype(y.shape[1])), y_argmax.to(argmax_dtype(x.shape[1]))
+    return (
+        x_to_y,
+        y_to_x,
+        x_argmax.to(argmax_dtype(y.shape[1])),
+        y_argmax.to(argmax_dtype(x.shape[1])),
+    )
 
 
 def _mean_of_max(s: Tensor, row_valid: Tensor, column_valid: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,14 +69,16 @@ def fgm_similarity_backward(
     x_argmax: Tensor,
     y_argmax: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of x and y: each winner hands its share of the mean to the two components that met."""
+    """Gradients of x and y: a winner hands its share of the mean to both components that met."""
     x_valid, y_valid = valid(x, x_mask), valid(y, y_mask)
     pair_valid = x_valid[:, None, :, None] & y_valid[None, :, None, :]
     x_share = grad_x_to_y / x_valid.sum(-1).clamp(min=1)[:, None]
     y_share = grad_y_to_x / y_valid.sum(-1).clamp(min=1)
     shape = pair_valid.shape
     grad = grad_x_to_y.new_zeros(shape)
-    grad.scatter_add_(3, x_argmax.long().unsqueeze(3), x_share[..., None, None].expand(*shape[:3], 1))
+    grad.scatter_add_(
+        3, x_argmax.long().unsqueeze(3), x_share[..., None, None].expand(*shape[:3], 1)
+    )
     grad.scatter_add_(
         2, y_argmax.long().unsqueeze(2), y_share[..., None, None].expand(*shape[:2], 1, shape[3])
     )

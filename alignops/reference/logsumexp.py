@@ -1,6 +1,7 @@
-"""The reduction under every contrastive loss: logsumexp over the rows and over the columns of scale * x y^T.
+"""The reduction under every contrastive loss: logsumexp over rows and columns of scale * x y^T.
 
-Shapes: x (B, D), y (T, D), scale (), masks (B,) and (T,); s[i, j] = scale * <x[i], y[j]>, taken over valid i and j.
+Shapes: x (B, D), y (T, D), scale (), masks (B,) and (T,); s[i, j] = scale * <x[i], y[j]>, taken
+over valid i and j.
 
     row[i] = log sum over valid j of exp(s[i, j])
     col[j] = log sum over valid i of exp(s[i, j])

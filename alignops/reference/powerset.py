@@ -1,9 +1,10 @@
-"""Powerset similarity through PowerCLIP's non-linear aggregators (arXiv 2511.23170): O(M), not O(2^M).
+"""Powerset similarity by PowerCLIP's non-linear aggregators (arXiv 2511.23170): O(M), not O(2^M).
 
-Shapes: regions (Bi, M, D), phrases (Bt, K, D), masks (Bi, M) and (Bt, K); s[m, B] = <region m, phrase B>.
+Shapes: regions (Bi, M, D), phrases (Bt, K, D), masks (Bi, M) and (Bt, K); s[m, B] = <region m,
+phrase B>.
 
-    t2r = mean over B of sum over m of tau * softplus(s / tau)                                      (NLA-T1)
-    r2t = tau * logsumexp over B of 1/tau * sum over m of s/2 + zeta * tau * logcosh(s / (2 tau))   (NLA-T2)
+    NLA-T1: t2r = mean_B sum_m tau * softplus(s / tau)
+    NLA-T2: r2t = tau * logsumexp_B( 1/tau * sum_m [ s/2 + zeta * tau * logcosh(s / (2 tau)) ] )
 
 Both are written with one exponential, e = exp(-|s| / tau), which never overflows:
 
@@ -54,7 +55,9 @@ def powerset_similarity_backward(
     pair_valid = region_valid[:, None, :, None] & phrase_valid[None, :, None, :]
     _, node = _aggregate(s, region_valid, tau, zeta)
     chosen = torch.exp((node - r2t.unsqueeze(-1)) / tau)
-    through_r2t = (grad_r2t.unsqueeze(-1) * chosen).unsqueeze(-2) * (1 + zeta * torch.tanh(s / (2 * tau))) / 2
+    through_r2t = (
+        (grad_r2t.unsqueeze(-1) * chosen).unsqueeze(-2) * (1 + zeta * torch.tanh(s / (2 * tau))) / 2
+    )
     share = grad_t2r / phrase_valid.sum(-1).clamp(min=1)
     grad = through_r2t + share[..., None, None] * torch.sigmoid(s / tau)
     grad = grad.masked_fill(~pair_valid, 0)
