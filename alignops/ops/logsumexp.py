@@ -99,7 +99,8 @@ define_op(
 define_op(
     "similarity_logsumexp_backward",
     "(Tensor grad_row, Tensor grad_col, Tensor x, Tensor y, Tensor scale,"
-    " Tensor? x_mask, Tensor? y_mask, Tensor row, Tensor col) -> (Tensor grad_x, Tensor grad_y, Tensor grad_scale)",
+    " Tensor? x_mask, Tensor? y_mask, Tensor row, Tensor col)"
+    " -> (Tensor grad_x, Tensor grad_y, Tensor grad_scale)",
     reference=reference.similarity_logsumexp_backward,
     fake=_fake_backward,
 )
