@@ -3,12 +3,15 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alignops.data.scenes import VOCABULARY, Style
 from alignops.methods.clip import ClipConfig, train_clip
 from alignops.methods.comalign import BaseConfig, ComAlignConfig, train_comalign
 from alignops.methods.data import DataConfig, SceneConfig
 from alignops.methods.results import evaluate_run, print_results
 from alignops.models import TowerConfig
 from alignops.training import LoopConfig, OptimizerConfig
+
+_WORDS: tuple[Style, ...] = ("tags", "tags", "tags", "phrases")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def run_demo(folder: Path, *, seed: int = 0, config: DemoConfig | None = None) -
     size = config or DemoConfig()
     scenes = SceneConfig(train=size.scenes, validation=size.held_out, test=size.held_out)
     sentences = DataConfig(seed=seed, scenes=scenes)
-    tags = replace(sentences, scenes=replace(scenes, styles=("natural", "tags", "phrases")))
+    tags = replace(sentences, scenes=replace(scenes, styles=_WORDS))
 
     def loop(steps: int, batch_size: int) -> LoopConfig:
         return LoopConfig(steps=steps, batch_size=batch_size, seed=seed)
@@ -56,7 +59,7 @@ def run_demo(folder: Path, *, seed: int = 0, config: DemoConfig | None = None) -
     words = train_clip(
         ClipConfig(
             data=tags,
-            tower=TowerConfig(image_size=64),
+            tower=TowerConfig(image_size=scenes.size, words=VOCABULARY),
             loop=loop(size.word_steps, size.batch_size),
             optimizer=OptimizerConfig(lr=2e-3),
         ),

@@ -29,6 +29,7 @@ class SceneConfig:
         validation: scenes to choose by.
         test: scenes to report on.
         objects: objects per scene, 2 to 4.
+        size: side of the images in pixels, a multiple of 32.
         styles: captions of each training scene; validation and test have the natural one.
     """
 
@@ -36,6 +37,7 @@ class SceneConfig:
     validation: int = 1000
     test: int = 1000
     objects: int = 2
+    size: int = 64
     styles: tuple[Style, ...] = ("natural",)
 
 
@@ -95,9 +97,9 @@ def _open_scenes(config: DataConfig) -> Splits[PairedDataset]:
         seed=config.seed,
     )
     return Splits(
-        SceneDataset(parts.train, styles=counts.styles, seed=config.seed),
-        SceneDataset(parts.validation),
-        SceneDataset(parts.test),
+        SceneDataset(parts.train, size=counts.size, styles=counts.styles, seed=config.seed),
+        SceneDataset(parts.validation, size=counts.size),
+        SceneDataset(parts.test, size=counts.size),
     )
 
 

@@ -26,6 +26,7 @@ def evaluate_run(run: Run) -> None:
     Raises:
         FileNotFoundError: the run is not finished, or its data are gone.
     """
+    scorer = load_scorer(run)
     config = from_values(DataConfig, run.settings["data"])
     images = open_pairs(config).test
     pairs = {
@@ -37,7 +38,7 @@ def evaluate_run(run: Run) -> None:
     owners = [image for image, texts in enumerate(images.captions) for _ in texts]
     false = [pair.false_caption for kind in pairs.values() for pair in kind]
     column = {text: index for index, text in enumerate(dict.fromkeys(captions + false))}
-    score = load_scorer(run).similarities(images, list(column))
+    score = scorer.similarities(images, list(column))
 
     order = torch.tensor([column[text] for text in captions])
     results = _retrieval(score.i2t[:, order], score.t2i[:, order], torch.tensor(owners))

@@ -15,6 +15,7 @@ class TowerConfig:
         pretrained: an open_clip tag or a local checkpoint; None = random weights.
         image_size: of "tiny": image side in pixels, a multiple of 8.
         context_length: of "tiny": tokens per text, start and end included.
+        words: of "tiny": its vocabulary; empty = the words of the training texts.
         minimum_count: of "tiny": words that are rarer in the training texts are unknown words.
     """
 
@@ -22,16 +23,17 @@ class TowerConfig:
     pretrained: str | None = None
     image_size: int = 32
     context_length: int = 16
+    words: tuple[str, ...] = ()
     minimum_count: int = 1
 
 
 def build_tower(config: TowerConfig, texts: Iterable[str]) -> Tower:
-    """Build the tower; `texts` gives the words of a tiny one."""
+    """Build the tower; `texts` gives a tiny one its words, unless the configuration does."""
     if config.name != "tiny":
         return Tower.load(config.name, config.pretrained)
     return Tower.tiny(
-        texts,
+        config.words or texts,
         image_size=config.image_size,
         context_length=config.context_length,
-        minimum_count=config.minimum_count,
+        minimum_count=1 if config.words else config.minimum_count,
     )

@@ -36,10 +36,10 @@ class Run:
         """
         run = cls(folder)
         wanted = yaml.safe_dump({"method": method, **config}, sort_keys=False)
-        if (folder / _CONFIG).is_file():
+        if run.checkpoints.exists() or run.model.exists():
             _same_settings(folder, (folder / _CONFIG).read_text(), wanted)
             return run
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / _CONFIG).is_file():
             raise FileExistsError(f"{folder} is not empty and holds no run; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / _CONFIG, wanted)

@@ -19,8 +19,13 @@ def test_the_same_configuration_takes_the_run_up(tmp_path):
     Run.open(tmp_path / "run", "clip", CONFIG)
 
 
-def test_another_configuration_is_refused_by_what_differs(tmp_path):
+def test_another_configuration_replaces_one_that_was_never_trained(tmp_path):
     Run.open(tmp_path / "run", "clip", CONFIG)
+    assert Run.open(tmp_path / "run", "clip", {"lr": 0.2}).settings == {"lr": 0.2}
+
+
+def test_another_configuration_is_refused_by_what_differs(tmp_path):
+    Run.open(tmp_path / "run", "clip", CONFIG).checkpoints.mkdir()
     with pytest.raises(FileExistsError, match=r"loop\.steps \(3 there, 4 now\); choose another"):
         Run.open(tmp_path / "run", "clip", {"loop": {"steps": 4}, "lr": 0.1})
 

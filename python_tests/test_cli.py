@@ -1,0 +1,151 @@
+"""The command, end to end on a miniature."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from alignops.cli import main
+from alignops.demo import DemoConfig, run_demo
+from alignops.methods.clip import ClipConfig
+from alignops.training import Interrupted, Run
+from alignops.training.config_values import to_values
+
+MINIATURE = DemoConfig(
+    scenes=64, held_out=16, word_steps=4, sentence_steps=2, comalign_steps=3, batch_size=16
+)
+KINDS = ("attribute_swap", "relation_swap", "attribute_replace", "object_replace")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    run_demo(folder, seed=1, config=MINIATURE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "images").mkdir()
+    lines = ["image,caption"]
+    for number in range(20):
+        colour = (12 * number, 100, 200 - 10 * number)
+        Image.new("RGB", (60, 40), colour).save(folder / "images" / f"{number}.jpg")
+        lines += [
+            f"{number}.jpg,A brown dog runs on grass .",
+            f"{number}.jpg,Two dogs number {number}",
+        ]
+    (folder / "captions.txt").write_text("\n".join(lines))
+    return folder
+
+
+def test_the_demo_measures_base_and_comalign(demo):
+    for name in ("base", "comalign"):
+        results = Run.load(demo / name).results
+        assert {"image to text R@1", "text to image R@5", *KINDS} <= results.keys()
+        assert results["image to text R@1"]["cases"] == 16
+        assert all(0 <= result["accuracy"] <= 1 for result in results.values())
+
+
+def test_the_demo_again_trains_nothing(demo, capsys):
+    before = [path.stat().st_mtime_ns for path in sorted(demo.glob("*/checkpoints/*/*"))]
+    run_demo(demo, seed=1, config=MINIATURE)
+    assert [path.stat().st_mtime_ns for path in sorted(demo.glob("*/checkpoints/*/*"))] == before
+    printed = capsys.readouterr().out
+    assert "attribute_swap" in printed
+    assert str(demo / "comalign") in printed
+
+
+def test_a_run_keeps_configuration_log_and_model(demo):
+    files = {path.name for path in (demo / "comalign").iterdir()}
+    assert {"config.yaml", "log.jsonl", "tensorboard", "model", "results.json"} <= files
+    line = json.loads((demo / "comalign" / "log.jsonl").read_text().splitlines()[-1])
+    assert {"step", "loss", "global", "entity", "relation", "lr"} <= line.keys()
+
+
+def test_evaluate_repeats_the_results(demo, capsys):
+    results = Run.load(demo / "comalign").results
+    assert main(["evaluate", str(demo / "comalign")]) == 0
+    assert Run.load(demo / "comalign").results == results
+    assert "image to text R@1" in capsys.readouterr().out
+
+
+def test_report_lays_runs_side_by_side(demo, capsys):
+    assert main(["report", str(demo / "base"), str(demo / "comalign")]) == 0
+    header = capsys.readouterr().out.splitlines()[1]
+    assert "base" in header
+    assert "comalign" in header
+
+
+def test_clip_and_comalign_train_on_a_folder(photos, tmp_path, capsys):
+    config = tmp_path / "clip.yaml"
+    config.write_text(
+        f"data:\n  source: {photos}\nloop:\n  steps: 50\n  batch_size: 8\n"
+        "tower:\n  context_length: 12\n"
+    )
+    clip, comalign = tmp_path / "clip", tmp_path / "comalign"
+    overrides = ["--loop.steps", "2"]
+    assert main(["train", "clip", "--out", str(clip), "--config", str(config), *overrides]) == 0
+    assert Run.load(clip).settings["loop"]["steps"] == 2
+    settings = [
+        *("--out", str(comalign), "--base.name", str(clip / "model"), "--data.source", str(photos)),
+        *("--features", str(tmp_path / "features"), "--loop.steps", "2", "--loop.batch_size", "8"),
+    ]
+    assert main(["prepare", "comalign", *settings]) == 0
+    assert (tmp_path / "features").is_dir()
+    assert main(["train", "comalign", *settings]) == 0
+    assert Run.load(comalign).results["text to image R@1"]["cases"] == 4
+    assert "comalign" in capsys.readouterr().out
+
+
+def test_info_says_what_is_installed(capsys):
+    assert main(["info"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("alignops", "python", "torch", "loaded"):
+        assert name in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "clap"], "METHOD is 'clap', expected one of clip, comalign"),
+        (["train", "clip", "--data.source", "nowhere"], "data.source is 'nowhere', expected"),
+        (["train", "clip", "--loop.steps", "0"], "loop.steps is 0, expected at least 1"),
+        (["train", "clip", "--loop.stepz", "1"], "unrecognized arguments: --loop.stepz 1"),
+        (["train", "clip", "--tower.name", "ViT-Z"], "model 'ViT-Z' is neither a name known"),
+        (["train", "comalign"], "base.name"),
+        (["prepare", "clip"], "clip has nothing to prepare"),
+        (["evaluate", "nothing"], "nothing holds no run: it has no config.yaml"),
+        (["bogus"], "invalid choice: 'bogus'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("alignops: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_a_mistake_can_be_traced(monkeypatch):
+    monkeypatch.setenv("ALIGNOPS_DEBUG", "1")
+    with pytest.raises(FileNotFoundError):
+        main(["report", "nothing"])
+
+
+def test_an_unfinished_run_is_not_evaluated(tmp_path, capsys):
+    Run.open(tmp_path / "run", "clip", to_values(ClipConfig()))
+    assert main(["evaluate", str(tmp_path / "run")]) == 2
+    assert "run is not finished; run its training command again" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_continue(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise Interrupted
+
+    monkeypatch.setattr("alignops.demo.train_clip", interrupted)
+    assert main(["demo", "--out", str(tmp_path)]) == 130
+    assert "interrupted; the same command continues from here" in capsys.readouterr().err
