@@ -1,0 +1,163 @@
+"""Retrieval between images and captions: recall among many candidates, and choice between two.
+
+A tie counts against the model throughout: one that scores all pairs alike finds nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alignops.evaluation.accuracy import Accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalResult:
+    """Recall in both directions.
+
+    Attributes:
+        image_to_text: K to the share of images with any of their captions in the top K.
+        text_to_image: K to the share of captions with their image in the top K.
+        images: number of image queries.
+        captions: number of caption queries.
+    """
+
+    image_to_text: Mapping[int, float]
+    text_to_image: Mapping[int, float]
+    images: int
+    captions: int
+
+    def accuracies(self) -> dict[str, Accuracy]:
+        """Name every recall for a report: "image to text R@1"."""
+        to_text = {f"image to text R@{k}": r for k, r in self.image_to_text.items()}
+        to_image = {f"text to image R@{k}": r for k, r in self.text_to_image.items()}
+        return {name: Accuracy(recall, self.images) for name, recall in to_text.items()} | {
+            name: Accuracy(recall, self.captions) for name, recall in to_image.items()
+        }
+
+
+def recall_at_k(
+    similarity: Tensor, caption_image: Tensor, ks: Sequence[int] = (1, 5, 10)
+) -> RetrievalResult:
+    """Measure how often the right answer is among the best K, in both directions.
+
+    Args:
+        similarity: (images, captions), floating point, without NaN.
+        caption_image: (captions,) int64, the image that each caption belongs to. Every image has
+            at least one caption.
+        ks: the cut-offs K.
+
+    Raises:
+        ValueError: if a shape, an index or a cut-off is wrong, an image has no caption, or a
+            similarity is NaN.
+        TypeError: if a tensor has the wrong type.
+    """
+    _check(similarity, caption_image, ks)
+    images, captions = similarity.shape
+    own = similarity[caption_image, torch.arange(captions, device=similarity.device)]
+    best = own.new_full((images,), -torch.inf).scatter_reduce(0, caption_image, own, "amax")
+
+    # An image finds its best caption; its other captions do not stand in the way.
+    ties_of_own = torch.bincount(caption_image[own == best[caption_image]], minlength=images)
+    image_rank = (similarity >= best[:, None]).sum(1) - ties_of_own
+    caption_rank = (similarity >= own).sum(0) - 1
+    return RetrievalResult(
+        image_to_text={k: _share(image_rank < k) for k in ks},
+        text_to_image={k: _share(caption_rank < k) for k in ks},
+        images=images,
+        captions=captions,
+    )
+
+
+def recall_over_folds(
+    similarity: Tensor, caption_image: Tensor, ks: Sequence[int] = (1, 5, 10), folds: int = 5
+) -> RetrievalResult:
+    """Average the recall over folds of consecutive images, each with its own captions alone.
+
+    The COCO "1K" protocol is 5,000 test images in 5 folds.
+
+    Args:
+        similarity: (images, captions), as in `recall_at_k`.
+        caption_image: (captions,) int64, as in `recall_at_k`.
+        ks: the cut-offs K.
+        folds: number of folds; divides the number of images.
+
+    Returns:
+        The mean of the folds' recalls, with the numbers of queries in all folds together.
+
+    Raises:
+        ValueError: as `recall_at_k`, or if the images do not fall into `folds` equal parts.
+        TypeError: as `recall_at_k`.
+    """
+    _check(similarity, caption_image, ks)
+    images, captions = similarity.shape
+    if folds < 1 or images % folds:
+        raise ValueError(f"folds must divide the number of images, {images}, got {folds}")
+    size = images // folds
+    results = []
+    for start in range(0, images, size):
+        inside = (caption_image >= start) & (caption_image < start + size)
+        fold = similarity[start : start + size, inside]
+        results.append(recall_at_k(fold, caption_image[inside] - start, ks))
+    return RetrievalResult(
+        image_to_text={k: sum(r.image_to_text[k] for r in results) / folds for k in ks},
+        text_to_image={k: sum(r.text_to_image[k] for r in results) / folds for k in ks},
+        images=images,
+        captions=captions,
+    )
+
+
+def binary_choice(true_scores: Tensor, false_scores: Tensor) -> float:
+    """Measure how often the true one of two scores is the higher; a tie is wrong.
+
+    Args:
+        true_scores: (cases,), without NaN.
+        false_scores: (cases,), without NaN.
+
+    Raises:
+        ValueError: if the shapes differ, there are no cases, or a score is NaN.
+    """
+    if true_scores.ndim != 1 or true_scores.shape != false_scores.shape or not len(true_scores):
+        raise ValueError(
+            "true_scores and false_scores must be (cases,) with at least one case, got "
+            f"{tuple(true_scores.shape)} and {tuple(false_scores.shape)}"
+        )
+    for name, scores in (("true_scores", true_scores), ("false_scores", false_scores)):
+        _check_numbers(name, scores)
+    return _share(true_scores > false_scores)
+
+
+def _share(right: Tensor) -> float:
+    return right.double().mean().item()
+
+
+def _check(similarity: Tensor, caption_image: Tensor, ks: Sequence[int]) -> None:
+    if similarity.ndim != 2 or not similarity.numel():
+        raise ValueError(
+            f"similarity must be (images, captions) and not empty, got {tuple(similarity.shape)}"
+        )
+    if not similarity.is_floating_point():
+        raise TypeError(f"similarity must be floating point, got {similarity.dtype}")
+    _check_numbers("similarity", similarity)
+    images, captions = similarity.shape
+    if caption_image.dtype != torch.int64:
+        raise TypeError(f"caption_image must be int64, got {caption_image.dtype}")
+    if caption_image.shape != (captions,):
+        raise ValueError(
+            f"caption_image must be ({captions},), one image per caption, "
+            f"got {tuple(caption_image.shape)}"
+        )
+    low, high = caption_image.min().item(), caption_image.max().item()
+    if low < 0 or high >= images:
+        raise ValueError(f"caption_image must be in [0, {images}), got {low} to {high}")
+    count = torch.bincount(caption_image, minlength=images)
+    if not count.all():
+        raise ValueError(f"caption_image must name every image, none is {count.argmin().item()}")
+    if not ks or min(ks) < 1:
+        raise ValueError(f"ks must be positive cut-offs, got {tuple(ks)}")
+
+
+def _check_numbers(name: str, values: Tensor) -> None:
+    if values.isnan().any():
+        raise ValueError(f"{name} must hold numbers, got {values.isnan().sum().item()} NaN")

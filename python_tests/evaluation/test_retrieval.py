@@ -1,0 +1,140 @@
+"""Recall by hand, by brute force, and what is refused."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alignops.evaluation import Accuracy, binary_choice, recall_at_k, recall_over_folds
+
+
+def test_by_hand():
+    similarity = torch.tensor(
+        [
+            [0.9, 0.8, 0.7, 0.1],  # own captions 0 and 1: the best is first
+            [0.2, 0.3, 0.6, 0.5],  # own caption 2, first
+            [0.4, 0.9, 0.5, 0.3],  # own caption 3, last
+        ]
+    )
+    result = recall_at_k(similarity, torch.tensor([0, 0, 1, 2]), ks=(1, 2, 4))
+    assert result.image_to_text == {1: pytest.approx(2 / 3), 2: pytest.approx(2 / 3), 4: 1.0}
+    # Captions: 0 finds image 0 first; 1 finds image 2 before it; 2 finds image 0; 3 finds image 1.
+    assert result.text_to_image == {1: 0.25, 2: 1.0, 4: 1.0}
+    assert (result.images, result.captions) == (3, 4)
+
+
+def test_captions_of_an_image_do_not_stand_in_each_others_way():
+    similarity = torch.tensor([[0.5, 0.5, 0.5, 0.1], [0.1, 0.1, 0.1, 0.9]])
+    result = recall_at_k(similarity, torch.tensor([0, 0, 0, 1]), ks=(1,))
+    assert result.image_to_text == {1: 1.0}
+
+
+def test_a_model_that_scores_all_alike_finds_nothing():
+    result = recall_at_k(torch.ones(4, 8), torch.arange(4).repeat_interleave(2), ks=(1, 3, 4, 7))
+    assert result.image_to_text == {1: 0.0, 3: 0.0, 4: 0.0, 7: 1.0}
+    assert result.text_to_image == {1: 0.0, 3: 0.0, 4: 1.0, 7: 1.0}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 3), st.integers(0, 10**6))
+def test_agrees_with_sorting(images, per_image, seed):
+    generator = torch.Generator().manual_seed(seed)
+    owner = torch.arange(images).repeat(per_image)
+    owner = owner[torch.randperm(len(owner), generator=generator)]
+    similarity = torch.randint(0, 4, (images, len(owner)), generator=generator).float()
+    result = recall_at_k(similarity, owner, ks=(1, 2, 3))
+    for k in (1, 2, 3):
+        found = 0
+        for image in range(images):  # wrong captions first among equals
+            order = sorted(
+                range(len(owner)),
+                key=lambda c: (-similarity[image, c].item(), owner[c].item() == image),
+            )
+            rank = min(order.index(c) for c in range(len(owner)) if owner[c] == image)
+            found += rank < k
+        assert result.image_to_text[k] == pytest.approx(found / images)
+        found = 0
+        for caption, right in enumerate(owner.tolist()):
+            scores = similarity[:, caption].tolist()
+            order = sorted(range(images), key=lambda i: (-scores[i], i == right))
+            found += order.index(right) < k
+        assert result.text_to_image[k] == pytest.approx(found / len(owner))
+
+
+def test_folds_are_averaged_apart():
+    # Fold 0 is right, fold 1 wrong; across folds the scores are higher, and must not be seen.
+    similarity = torch.full((4, 4), 5.0)
+    similarity[:2, :2] = torch.eye(2)
+    similarity[2:, 2:] = 1 - torch.eye(2)
+    result = recall_over_folds(similarity, torch.arange(4), ks=(1, 2), folds=2)
+    assert result.image_to_text == {1: 0.5, 2: 1.0}
+    assert result.text_to_image == {1: 0.5, 2: 1.0}
+    assert (result.images, result.captions) == (4, 4)
+
+
+def test_folds_with_shuffled_captions():
+    owner = torch.tensor([3, 0, 2, 1, 0, 3, 1, 2])
+    similarity = (torch.arange(4)[:, None] == owner).float()
+    assert recall_over_folds(similarity, owner, ks=(1,), folds=4).image_to_text == {1: 1.0}
+
+
+def test_names_for_a_report():
+    accuracies = recall_at_k(torch.eye(2), torch.arange(2), ks=(1, 5)).accuracies()
+    assert accuracies == dict.fromkeys(
+        [f"{way} R@{k}" for way in ("image to text", "text to image") for k in (1, 5)],
+        Accuracy(1.0, 2),
+    )
+
+
+OWNER = torch.tensor([0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("similarity", "owner", "ks", "message"),
+    [
+        (torch.zeros(3), OWNER, (1,), r"similarity must be \(images, captions\).* got \(3,\)"),
+        (torch.zeros(0, 3), OWNER, (1,), r"not empty, got \(0, 3\)"),
+        (torch.full((2, 3), torch.nan), OWNER, (1,), "similarity must hold numbers, got 6 NaN"),
+        (torch.zeros(2, 4), OWNER, (1,), r"caption_image must be \(4,\).* got \(3,\)"),
+        (torch.zeros(1, 3), OWNER, (1,), r"caption_image must be in \[0, 1\), got 0 to 1"),
+        (torch.zeros(2, 3), OWNER - 1, (1,), r"must be in \[0, 2\), got -1 to 0"),
+        (torch.zeros(3, 3), OWNER, (1,), "caption_image must name every image, none is 2"),
+        (torch.zeros(2, 3), OWNER, (), r"ks must be positive cut-offs, got \(\)"),
+        (torch.zeros(2, 3), OWNER, (5, 0), r"ks must be positive cut-offs, got \(5, 0\)"),
+    ],
+)
+def test_bad_values_are_named(similarity, owner, ks, message):
+    with pytest.raises(ValueError, match=message):
+        recall_at_k(similarity, owner, ks)
+
+
+def test_bad_types_are_named():
+    with pytest.raises(TypeError, match=r"similarity must be floating point, got torch\.int64"):
+        recall_at_k(torch.zeros(2, 3, dtype=torch.int64), OWNER)
+    with pytest.raises(TypeError, match=r"caption_image must be int64, got torch\.float32"):
+        recall_at_k(torch.zeros(2, 3), OWNER.float())
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_folds_must_divide(folds):
+    with pytest.raises(ValueError, match=f"folds must divide the number of images, 2, got {folds}"):
+        recall_over_folds(torch.zeros(2, 3), OWNER, folds=folds)
+
+
+def test_binary_choice_counts_ties_as_wrong():
+    true = torch.tensor([1.0, 0.5, 0.2, 0.9])
+    assert binary_choice(true, torch.tensor([0.0, 0.5, 0.3, 0.1])) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("true", "false", "message"),
+    [
+        (torch.zeros(2), torch.zeros(3), r"got \(2,\) and \(3,\)"),
+        (torch.zeros(0), torch.zeros(0), "at least one case"),
+        (torch.zeros(2, 1), torch.zeros(2, 1), r"must be \(cases,\)"),
+        (torch.zeros(1), torch.full((1,), torch.nan), "false_scores must hold numbers, got 1 NaN"),
+    ],
+)
+def test_binary_choice_refuses(true, false, message):
+    with pytest.raises(ValueError, match=message):
+        binary_choice(true, false)
