@@ -76,7 +76,7 @@ def _train(options: argparse.Namespace) -> None:
     config, folder = _settings(options, method)
     run = method.train(config, folder)
     evaluate_run(run)
-    print_results([run])
+    print_results([run.folder])
 
 
 def _prepare(options: argparse.Namespace) -> None:
@@ -94,14 +94,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     run = Run.load(options.folder)
     evaluate_run(run)
-    print_results([run])
+    print_results([run.folder])
 
 
 def _report(options: argparse.Namespace) -> None:
     from alignops.methods.results import print_results
-    from alignops.training import Run
 
-    print_results([Run.load(folder) for folder in options.folders])
+    print_results(options.folders)
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -133,7 +132,7 @@ def _settings(options: argparse.Namespace, method: "Method") -> tuple[Any, Path]
     parser.add_argument("--out", type=Path, default=Path("runs") / options.method)
     parser.add_class_arguments(method.config)
     try:
-        values = parser.instantiate_classes(parser.parse_args(options.settings))
+        values = parser.instantiate(parser.parse_args(options.settings))
     except ArgumentError as error:
         raise ValueError(str(error)) from error
     names = method.config.__dataclass_fields__

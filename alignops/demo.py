@@ -89,4 +89,4 @@ def run_demo(folder: Path, *, seed: int = 0, config: DemoConfig | None = None) -
     )
     for run in (base, comalign):
         evaluate_run(run)
-    print_results([base, comalign])
+    print_results([base.folder, comalign.folder])

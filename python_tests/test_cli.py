@@ -8,13 +8,14 @@ from PIL import Image
 from alignops.cli import main
 from alignops.demo import DemoConfig, run_demo
 from alignops.methods.clip import ClipConfig
+from alignops.methods.results import read_results
 from alignops.training import Interrupted, Run
 from alignops.training.config_values import to_values
 
 MINIATURE = DemoConfig(
     scenes=64, held_out=16, word_steps=4, sentence_steps=2, comalign_steps=3, batch_size=16
 )
-KINDS = ("attribute_swap", "relation_swap", "attribute_replace", "object_replace")
+KINDS = ("attribute swap", "relation swap", "attribute replace", "object replace")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,10 @@ def photos(tmp_path_factory):
 
 def test_the_demo_measures_base_and_comalign(demo):
     for name in ("base", "comalign"):
-        results = Run.load(demo / name).results
+        results = read_results(demo / name)
         assert {"image to text R@1", "text to image R@5", *KINDS} <= results.keys()
-        assert results["image to text R@1"]["cases"] == 16
-        assert all(0 <= result["accuracy"] <= 1 for result in results.values())
+        assert results["image to text R@1"].cases == 16
+        assert all(0 <= result.accuracy <= 1 for result in results.values())
 
 
 def test_the_demo_again_trains_nothing(demo, capsys):
@@ -53,7 +54,7 @@ def test_the_demo_again_trains_nothing(demo, capsys):
     run_demo(demo, seed=1, config=MINIATURE)
     assert [path.stat().st_mtime_ns for path in sorted(demo.glob("*/checkpoints/*/*"))] == before
     printed = capsys.readouterr().out
-    assert "attribute_swap" in printed
+    assert "attribute swap" in printed
     assert str(demo / "comalign") in printed
 
 
@@ -65,9 +66,9 @@ def test_a_run_keeps_configuration_log_and_model(demo):
 
 
 def test_evaluate_repeats_the_results(demo, capsys):
-    results = Run.load(demo / "comalign").results
+    results = read_results(demo / "comalign")
     assert main(["evaluate", str(demo / "comalign")]) == 0
-    assert Run.load(demo / "comalign").results == results
+    assert read_results(demo / "comalign") == results
     assert "image to text R@1" in capsys.readouterr().out
 
 
@@ -95,7 +96,7 @@ def test_clip_and_comalign_train_on_a_folder(photos, tmp_path, capsys):
     assert main(["prepare", "comalign", *settings]) == 0
     assert (tmp_path / "features").is_dir()
     assert main(["train", "comalign", *settings]) == 0
-    assert Run.load(comalign).results["text to image R@1"]["cases"] == 4
+    assert read_results(comalign)["text to image R@1"].cases == 4
     assert "comalign" in capsys.readouterr().out
 
 
@@ -117,6 +118,7 @@ def test_info_says_what_is_installed(capsys):
         (["train", "comalign"], "base.name"),
         (["prepare", "clip"], "clip has nothing to prepare"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.yaml"),
+        (["report", "nothing"], "nothing has no results.json; `alignops evaluate` measures a run"),
         (["bogus"], "invalid choice: 'bogus'"),
     ],
 )

@@ -1,20 +1,30 @@
 """Results of a run: measured on its test split, kept in its folder, printed beside others."""
 
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
 
 import torch
 from rich.console import Console
-from rich.table import Column, Table
 from torch import Tensor
 
-from alignops.data import SceneDataset, compositional_pairs
+from alignops.data import PairedDataset, SceneDataset, compositional_pairs
 from alignops.data.scenes import CompositionalKind
-from alignops.evaluation.retrieval import binary_choice, recall_at_k
+from alignops.evaluation import (
+    Accuracy,
+    accuracy_by_kind,
+    as_table,
+    read_json,
+    recall_at_k,
+    write_json,
+)
 from alignops.methods.data import DataConfig, open_pairs
 from alignops.methods.registry import load_scorer
+from alignops.methods.scorer import Similarities
 from alignops.training import Run
 from alignops.training.config_values import from_values
+
+_RESULTS = "results.json"
 
 
 def evaluate_run(run: Run) -> None:
@@ -29,49 +39,67 @@ def evaluate_run(run: Run) -> None:
     scorer = load_scorer(run)
     config = from_values(DataConfig, run.settings["data"])
     images = open_pairs(config).test
-    pairs = {
-        kind: compositional_pairs(images.scenes, kind, config.seed)
-        for kind in get_args(CompositionalKind)
-        if isinstance(images, SceneDataset)
-    }
     captions = [text for texts in images.captions for text in texts]
-    owners = [image for image, texts in enumerate(images.captions) for _ in texts]
-    false = [pair.false_caption for kind in pairs.values() for pair in kind]
-    column = {text: index for index, text in enumerate(dict.fromkeys(captions + false))}
+    cases = _compositional_cases(images, config.seed)
+    tested = [text for _, _, true, false in cases for text in (true, false)]
+    column = {text: index for index, text in enumerate(dict.fromkeys(captions + tested))}
     score = scorer.similarities(images, list(column))
 
     order = torch.tensor([column[text] for text in captions])
-    results = _retrieval(score.i2t[:, order], score.t2i[:, order], torch.tensor(owners))
-    for kind, tested in pairs.items():
-        scene = [pair.scene for pair in tested]
-        true = score.i2t[scene, [column[pair.true_caption] for pair in tested]]
-        wrong = score.i2t[scene, [column[pair.false_caption] for pair in tested]]
-        results[kind] = {"accuracy": binary_choice(true, wrong), "cases": len(tested)}
-    run.add_results(results)
+    retrieval = Similarities(score.i2t[:, order], score.t2i[:, order])
+    owners = [image for image, texts in enumerate(images.captions) for _ in texts]
+    results = _recalls(retrieval, torch.tensor(owners))
+    if cases:
+        kinds, scenes, true, false = zip(*cases, strict=True)
+        true_scores = score.i2t[list(scenes), [column[text] for text in true]]
+        false_scores = score.i2t[list(scenes), [column[text] for text in false]]
+        results |= accuracy_by_kind(true_scores, false_scores, kinds)
+    write_json({run.folder.name: results}, run.folder / _RESULTS)
 
 
-def print_results(runs: Sequence[Run], console: Console | None = None) -> None:
-    """Print the results of runs side by side, in percent, with the number of test cases."""
-    table = Table("percent", Column("cases", justify="right"))
-    for run in runs:
-        table.add_column(run.folder.name, justify="right")
-    measured = [run.results for run in runs]
-    for name in dict.fromkeys(name for results in measured for name in results):
-        cells = [results.get(name) for results in measured]
-        cases = next(cell["cases"] for cell in cells if cell)
-        values = (f"{100 * cell['accuracy']:.1f}" if cell else "" for cell in cells)
-        table.add_row(name, str(cases), *values)
-    console = console or Console()
-    console.print(table)
-    for run in runs:
-        console.print(f"{run.folder.name}: {run.folder.resolve()}", soft_wrap=True)
+def read_results(folder: Path) -> Mapping[str, Accuracy]:
+    """Read what `evaluate_run` measured.
+
+    Raises:
+        FileNotFoundError: the run was not measured yet.
+    """
+    path = folder / _RESULTS
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} has no {_RESULTS}; `alignops evaluate` measures a run")
+    return next(iter(read_json(path).values()))
 
 
-def _retrieval(i2t: Tensor, t2i: Tensor, owners: Tensor) -> dict[str, Any]:
-    to_text = recall_at_k(i2t, owners).image_to_text
-    to_image = recall_at_k(t2i, owners).text_to_image
-    results = {}
-    for k in (1, 5):
-        results[f"image to text R@{k}"] = {"accuracy": to_text[k], "cases": len(i2t)}
-        results[f"text to image R@{k}"] = {"accuracy": to_image[k], "cases": len(owners)}
-    return results
+def print_results(folders: Sequence[Path]) -> None:
+    """Print the results of runs side by side, and say where the runs are.
+
+    Raises:
+        FileNotFoundError: a run was not measured yet.
+    """
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]
+    console = Console()
+    results = {name: read_results(folder) for name, folder in zip(names, folders, strict=True)}
+    console.print(as_table(results))
+    for name, folder in zip(names, folders, strict=True):
+        console.print(f"{name}: {folder.resolve()}", soft_wrap=True, highlight=False)
+
+
+def _compositional_cases(images: PairedDataset, seed: int) -> list[tuple[str, int, str, str]]:
+    """List (kind, scene, true caption, false caption); none for a dataset of photos."""
+    if not isinstance(images, SceneDataset):
+        return []
+    return [
+        (kind.replace("_", " "), *pair)
+        for kind in get_args(CompositionalKind)
+        for pair in compositional_pairs(images.scenes, kind, seed)
+    ]
+
+
+def _recalls(score: Similarities, owners: Tensor) -> dict[str, Accuracy]:
+    """Recalls of both directions, each from the score that is meant for it."""
+    to_text = recall_at_k(score.i2t, owners, ks=(1, 5)).accuracies()
+    to_image = recall_at_k(score.t2i, owners, ks=(1, 5)).accuracies()
+    return {
+        name: (to_text if name.startswith("image to text") else to_image)[name] for name in to_text
+    }

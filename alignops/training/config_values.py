@@ -28,7 +28,7 @@ def from_values(kind: type[Config], values: Mapping[str, Any]) -> Config:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(kind, "config")
     try:
-        built = parser.instantiate_classes(parser.parse_object({"config": dict(values)}))
+        built = parser.instantiate(parser.parse_object({"config": dict(values)}))
     except ArgumentError as error:
         raise ValueError(f"the configuration does not fit {kind.__name__}: {error}") from error
     config: Config = built.config

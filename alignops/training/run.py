@@ -1,6 +1,5 @@
-"""A run folder: the configuration, the log, the checkpoints and the results of one training."""
+"""A run folder: the configuration, the log, the checkpoints and the model of one training."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from typing import Any
 
 import yaml
 
-_CONFIG, _LOG, _RESULTS = "config.yaml", "log.jsonl", "results.json"
+_CONFIG, _LOG = "config.yaml", "log.jsonl"
 
 
 class Run:
@@ -107,16 +106,6 @@ class Run:
                 f"{self.folder} is not finished; run its training command again"
             )
         return self.model
-
-    @property
-    def results(self) -> dict[str, Any]:
-        """Measured results by name; empty before the first."""
-        path = self.folder / _RESULTS
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
-
-    def add_results(self, results: Mapping[str, Any]) -> None:
-        """Keep results beside those that are there; equal names are replaced."""
-        _write(self.folder / _RESULTS, json.dumps({**self.results, **results}, indent=2))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 
 from alignops.training import LoopConfig, Run
@@ -5,13 +7,23 @@ from alignops.training import LoopConfig, Run
 CONFIG = {"loop": {"steps": 3}, "lr": 0.1}
 
 
-def test_a_run_keeps_its_configuration_and_results(tmp_path):
+def test_a_run_keeps_its_configuration(tmp_path):
+    Run.open(tmp_path / "run", "clip", CONFIG)
+    run = Run.load(tmp_path / "run")
+    assert run.method == "clip"
+    assert run.settings == CONFIG
+
+
+def test_a_model_appears_whole_or_not_at_all(tmp_path):
     run = Run.open(tmp_path / "run", "clip", CONFIG)
-    run.add_results({"a": 1})
-    run.add_results({"b": 2})
-    again = Run.load(tmp_path / "run")
-    assert again.config == {"method": "clip", **CONFIG}
-    assert again.results == {"a": 1, "b": 2}
+    with contextlib.suppress(RuntimeError), run.writing_model() as folder:
+        (folder / "half").touch()
+        raise RuntimeError
+    with pytest.raises(FileNotFoundError, match="run is not finished"):
+        run.finished_model()
+    with run.writing_model() as folder:
+        (folder / "all").touch()
+    assert [path.name for path in run.finished_model().iterdir()] == ["all"]
 
 
 def test_the_same_configuration_takes_the_run_up(tmp_path):
