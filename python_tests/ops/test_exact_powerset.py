@@ -1,0 +1,101 @@
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given
+from op_testing import (
+    EXACT_POWERSET,
+    Problem,
+    assert_gradients,
+    assert_matches_reference,
+    drawn,
+    problems,
+)
+
+from alignops import exact_powerset_similarity
+
+
+def by_enumeration(s):
+    """(r2t, t2r) of one pair from its similarities (regions, phrases), subset by subset."""
+    subsets = [torch.tensor(chosen, dtype=s.dtype) @ s for chosen in product((0, 1), repeat=len(s))]
+    return (
+        torch.stack([q.max() for q in subsets]).mean(),
+        torch.stack(subsets).max(0).values.mean(),
+    )
+
+
+def test_a_case_worked_by_hand():
+    regions, phrases = torch.tensor([[[2.0], [-3.0]]]), torch.tensor([[[1.0], [-1.0]]])
+    # Subsets {}, {2}, {-3}, {2, -3} sum to 0, 2, -3, -1: their best phrase gives 0, 2, 3, 1.
+    result = exact_powerset_similarity(regions, phrases)
+    assert result.r2t.item() == (0 + 2 + 3 + 1) / 4
+    assert result.t2r.item() == (2 + 3) / 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9])
+def test_is_the_enumeration_of_all_subsets(count):
+    regions, phrases, region_mask, phrase_mask = Problem(n=count, m=6, seed=count).components()
+    result = exact_powerset_similarity(regions, phrases, region_mask, phrase_mask)
+    for i, j in product(range(len(regions)), range(len(phrases))):
+        s = regions[i, region_mask[i]] @ phrases[j, phrase_mask[j]].T
+        expected = by_enumeration(s) if s.numel() else (torch.zeros(()), torch.zeros(()))
+        assert result.r2t[i, j].item() == pytest.approx(expected[0].item(), abs=1e-12)
+        assert result.t2r[i, j].item() == pytest.approx(expected[1].item(), abs=1e-12)
+
+
+def test_among_equals_the_lowest_phrase_takes_the_gradient():
+    regions = torch.ones(1, 2, 1)
+    phrases = torch.ones(1, 3, 1, requires_grad=True)
+    exact_powerset_similarity(regions, phrases).r2t.backward()
+    # Each of the two regions is in half of the subsets.
+    assert phrases.grad.flatten().tolist() == [1, 0, 0]
+
+
+@drawn(max_examples=150)
+@given(problems())
+def test_matches_the_reference(problem):
+    assert_matches_reference(EXACT_POWERSET, problem)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (1, 9, 2, 383, 5),
+        (65, 6, 3, 64, 5),
+        (385, 1, 2, 2, 3),
+        (2, 3, 129, 3, 129),
+        (1, 12, 1, 9, 4),
+    ],
+)
+def test_matches_the_reference_at_tile_edges(sizes, dtype):
+    assert_matches_reference(EXACT_POWERSET, Problem(*sizes, dtype=dtype, seed=sum(sizes)))
+
+
+@pytest.mark.parametrize("mask", ["none", "random", "some samples"])
+def test_gradients(mask):
+    assert_gradients(EXACT_POWERSET, Problem(mask=mask, layout="transposed"))
+
+
+def test_twenty_regions():
+    regions, phrases = torch.randn(1, 20, 3), torch.randn(1, 2, 3)
+    result = exact_powerset_similarity(regions, phrases)
+    # Of two phrases the larger sum: half of their total, and half of the mean absolute difference.
+    s = (regions[0] @ phrases[0].T).double()
+    difference = torch.zeros(1, dtype=torch.float64)
+    for row in s:
+        difference = torch.cat([difference, difference + row[0] - row[1]])
+    assert result.r2t.item() == pytest.approx(
+        (s.sum() / 4 + difference.abs().mean() / 2).item(), rel=1e-5
+    )
+
+
+def test_nan_reaches_the_pairs_of_its_sample_and_no_other():
+    regions, phrases = torch.randn(3, 4, 5), torch.randn(40, 3, 5)
+    regions[1, 2, 3] = torch.nan
+    for scores in exact_powerset_similarity(regions, phrases):
+        assert scores.isnan().all(1).tolist() == scores.isnan().any(1).tolist()
+        assert scores.isnan().all(1).tolist() == [False, True, False]
+    phrases[7, 2, 0] = torch.nan
+    for scores in exact_powerset_similarity(regions[:1], phrases):
+        assert scores.isnan()[0].nonzero().tolist() == [[7]]
