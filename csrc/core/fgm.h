@@ -243,12 +243,14 @@ void fgm_forward(const Components<In>& rows, const Components<In>& columns,
   int64_t max_columns = 1;
   for (const FgmPanel& panel : panels) max_columns = std::max(max_columns, panel.columns());
   const int64_t run_count = runs.size();
-  Runtime::parallel(panels.size() * run_count, [&] {
+  const auto make_worker = [&] {
     return [&, forward = FgmForward<Runtime, In, kArgmax>(rows, columns, row_side, column_side,
                                                           max_columns)](int64_t task) mutable {
       forward(panels[task / run_count], runs[task % run_count]);
     };
-  });
+  };
+  typename Runtime::template Pool<decltype(make_worker)>(make_worker)
+      .run(0, panels.size() * run_count);
 }
 
 /// A winner as the gradient sees it: `weight` times the stretch of the other side's rows that
@@ -284,6 +286,20 @@ inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>*
 // stay in the second level of cache.
 constexpr int64_t kOwnStretchBytes = 256 * 1024, kOtherStretchBytes = 128 * 1024;
 
+/// How many samples of `count` components fit with one stretch of each.
+template <class T>
+inline int64_t samples_of(int64_t bytes, int64_t count) {
+  return std::max<int64_t>(1, bytes / static_cast<int64_t>(count * kStretch<T> * sizeof(T)));
+}
+
+/// How many own samples make a task: few enough for kMinBlocks tasks, so that a few threads find
+/// equal work.
+template <class In>
+int64_t fgm_backward_samples(const Components<In>& own) {
+  return std::min(samples_of<Accumulator<In>>(kOwnStretchBytes, own.count),
+                  (own.batch + kMinBlocks - 1) / kMinBlocks);
+}
+
 /// Gradient of one side, stored (B, count, dim) like its components and zero where they are
 /// invalid. A winner hands over its share of the mean times the row it met: own component k takes
 /// the row of its winner, and the row of every component of the other side that it won.
@@ -293,23 +309,20 @@ class FgmBackward {
 
  public:
   FgmBackward(const Components<In>& own, const Components<In>& other, FgmSide<const T> own_side,
-              FgmSide<const T> other_side, In* grad_own)
+              FgmSide<const T> other_side, In* grad_own, int64_t samples)
       : own_(own),
         other_(other),
         own_side_(own_side),
         other_side_(other_side),
         grad_own_(grad_own),
         stretches_((own.dim + kStretch<T> - 1) / kStretch<T>),
-        samples_(std::min(samples_of(kOwnStretchBytes, own.count),
-                          (own.batch + kMinBlocks - 1) / kMinBlocks)),
-        batch_(samples_of(kOtherStretchBytes, other.count)),
+        samples_(samples),
+        batch_(samples_of<T>(kOtherStretchBytes, other.count)),
         gradient_(samples_ * own.count * stretches_ * kStretch<T>),
         others_(batch_ * other.count * kStretch<T>),
         spare_(samples_ * batch_ * (own.count + other.count)),
         winners_(spare_ + 1),
         ends_(samples_ * own.count + 1) {}
-
-  int64_t tasks() const { return (own_.batch + samples_ - 1) / samples_; }
 
   void operator()(int64_t task) {
     const int64_t begin = task * samples_, end = std::min(begin + samples_, own_.batch);
@@ -340,11 +353,6 @@ class FgmBackward {
   struct Pairs {
     int64_t begin, end, first, last;
   };
-
-  /// How many samples of `count` components fit with one stretch of each.
-  static int64_t samples_of(int64_t bytes, int64_t count) {
-    return std::max<int64_t>(1, bytes / static_cast<int64_t>(count * kStretch<T> * sizeof(T)));
-  }
 
   /// Group the winners by own row: those of row i end up in [ends_[i - 1], ends_[i]).
   template <class OwnIndex, class OtherIndex>
@@ -437,8 +445,13 @@ template <class Runtime, class In>
 void fgm_backward(const Components<In>& own, const Components<In>& other,
                   FgmSide<const Accumulator<In>> own_side,
                   FgmSide<const Accumulator<In>> other_side, In* grad_own) {
-  const auto make = [&] { return FgmBackward<In>(own, other, own_side, other_side, grad_own); };
-  if (own.rows() > 0 && other.rows() > 0) Runtime::parallel(make().tasks(), make);
+  if (own.rows() == 0 || other.rows() == 0) return;
+  const int64_t samples = fgm_backward_samples(own);
+  const auto make_worker = [&] {
+    return FgmBackward<In>(own, other, own_side, other_side, grad_own, samples);
+  };
+  typename Runtime::template Pool<decltype(make_worker)>(make_worker)
+      .run(0, (own.batch + samples - 1) / samples);
 }
 
 }  // namespace alignops

@@ -2,11 +2,11 @@
 // computed into a buffer that a worker reuses, and hands them to an op's epilogue. A tile lives as
 // long as one call of the epilogue.
 //
-// The Runtime, given by the caller, has two static functions, so that nothing here knows a BLAS or
-// a thread pool:
+// The Runtime, given by the caller, has a function and a class, so that nothing here knows a BLAS
+// or a thread pool:
 //   gemm(alpha, A, B, beta, C): C = alpha * A B + beta * C on Matrix views;
-//   parallel(tasks, make_worker): calls worker(task) once for each task, each thread on a worker of
-//   its own.
+//   Pool(make_worker).run(first, last): calls worker(task) for each task of the range, each thread
+//   on a worker of its own that lasts as long as the pool.
 // The blocks depend on the problem alone, never on the number of threads, and so does every result.
 #pragma once
 
@@ -119,7 +119,7 @@ void for_each_tile(const Components<In>& x, const Components<In>& y, Accumulator
   using T = Accumulator<In>;
   const auto x_blocks = tile_blocks(x), y_blocks = tile_blocks(y);
   const int64_t x_rows = largest(x_blocks), y_rows = largest(y_blocks), columns = y_blocks.size();
-  Runtime::parallel(x_blocks.size() * columns, [&] {
+  const auto make_worker = [&] {
     return [&, scratch = TileScratch<In>(x_rows, y_rows, x.dim),
             epilogue = make_epilogue(y_rows)](int64_t task) mutable {
       const Block &xb = x_blocks[task / columns], &yb = y_blocks[task % columns];
@@ -131,7 +131,9 @@ void for_each_tile(const Components<In>& x, const Components<In>& y, Accumulator
                     Matrix<T>(tile, xb.rows(), yb.rows()));
       epilogue(tile, xb, yb);
     };
-  });
+  };
+  typename Runtime::template Pool<decltype(make_worker)>(make_worker)
+      .run(0, x_blocks.size() * columns);
 }
 
 /// Backward of an op with a dense gradient: recompute each tile, let weigh(tile, x_block, y_block)
@@ -150,26 +152,30 @@ void accumulate_gradients(const Components<In>& x, const Components<In>& y, Accu
   const int64_t x_rows = largest(x_blocks), y_rows = largest(y_blocks);
   const int64_t x_count = x_blocks.size(), y_count = y_blocks.size();
   const int64_t shorter = std::min(x_count, y_count), longer = std::max(x_count, y_count);
-  for (int64_t diagonal = 0; diagonal < (shorter ? longer : 0); ++diagonal) {
-    Runtime::parallel(shorter, [&] {
-      return [&, scratch = TileScratch<In>(x_rows, y_rows, x.dim),
-              weigh = make_weigh(y_rows)](int64_t task) mutable {
-        const int64_t other = (task + diagonal) % longer;
-        const Block& xb = x_blocks[x_count <= y_count ? task : other];
-        const Block& yb = y_blocks[x_count <= y_count ? other : task];
-        const T* xs = x.load(xb.begin, xb.end, scratch.x.get());
-        const T* ys = y.load(yb.begin, yb.end, scratch.y.get());
-        const Matrix<const T> xm(xs, xb.rows(), x.dim), ym(ys, yb.rows(), x.dim);
-        Matrix<T> tile(scratch.tile.get(), xb.rows(), yb.rows());
-        Runtime::gemm(scale, xm, ym.transposed(), T(0), tile);
-        weigh(tile.data, xb, yb);
-        const Matrix<const T> weights(tile.data, tile.rows, tile.cols);
-        Runtime::gemm(T(1), weights, ym, T(1),
-                      Matrix<T>(grad_x + xb.begin * x.dim, xb.rows(), x.dim));
-        Runtime::gemm(T(1), weights.transposed(), xm, T(1),
-                      Matrix<T>(grad_y + yb.begin * x.dim, yb.rows(), x.dim));
-      };
-    });
+  if (shorter == 0) return;
+  const auto make_worker = [&] {
+    return [&, scratch = TileScratch<In>(x_rows, y_rows, x.dim),
+            weigh = make_weigh(y_rows)](int64_t task) mutable {
+      const int64_t diagonal = task / shorter, one = task % shorter,
+                    other = (one + diagonal) % longer;
+      const Block& xb = x_blocks[x_count <= y_count ? one : other];
+      const Block& yb = y_blocks[x_count <= y_count ? other : one];
+      const T* xs = x.load(xb.begin, xb.end, scratch.x.get());
+      const T* ys = y.load(yb.begin, yb.end, scratch.y.get());
+      const Matrix<const T> xm(xs, xb.rows(), x.dim), ym(ys, yb.rows(), x.dim);
+      Matrix<T> tile(scratch.tile.get(), xb.rows(), yb.rows());
+      Runtime::gemm(scale, xm, ym.transposed(), T(0), tile);
+      weigh(tile.data, xb, yb);
+      const Matrix<const T> weights(tile.data, tile.rows, tile.cols);
+      Runtime::gemm(T(1), weights, ym, T(1),
+                    Matrix<T>(grad_x + xb.begin * x.dim, xb.rows(), x.dim));
+      Runtime::gemm(T(1), weights.transposed(), xm, T(1),
+                    Matrix<T>(grad_y + yb.begin * x.dim, yb.rows(), x.dim));
+    };
+  };
+  typename Runtime::template Pool<decltype(make_worker)> pool(make_worker);
+  for (int64_t diagonal = 0; diagonal < longer; ++diagonal) {
+    pool.run(diagonal * shorter, (diagonal + 1) * shorter);
   }
 }
 

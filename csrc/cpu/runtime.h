@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
+#include <type_traits>
+#include <vector>
 
 #include "core/tiles.h"
 
@@ -22,17 +25,30 @@ struct TorchRuntime {
         aoti_torch_cpu_addmm_out(out.get(), out.get(), view(a).get(), view(b).get(), beta, alpha));
   }
 
-  /// Call worker(task) for each of `tasks`, on as many workers as torch has threads. Tasks are
-  /// handed out as workers become free, so results must not depend on who takes which.
+  /// Torch's threads with a worker each, made by the thread itself when it first has something to
+  /// do, and kept from one run to the next.
   template <class MakeWorker>
-  static void parallel(int64_t tasks, const MakeWorker& make_worker) {
-    std::atomic<int64_t> next{0};
-    const int64_t workers = std::min<int64_t>(tasks, torch::stable::get_num_threads());
-    torch::stable::parallel_for(0, workers, 1, [&](int64_t, int64_t) {
-      auto worker = make_worker();
-      for (int64_t task = next++; task < tasks; task = next++) worker(task);
-    });
-  }
+  class Pool {
+   public:
+    explicit Pool(const MakeWorker& make_worker)
+        : make_worker_(make_worker), workers_(torch::stable::get_num_threads()) {}
+
+    /// Call worker(task) for each task in [first, last). Tasks are handed out as workers become
+    /// free, so results must not depend on who takes which.
+    void run(int64_t first, int64_t last) {
+      std::atomic<int64_t> next{first};
+      const int64_t threads = std::min<int64_t>(last - first, workers_.size());
+      torch::stable::parallel_for(0, threads, 1, [&](int64_t thread, int64_t) {
+        auto& worker = workers_[thread];
+        if (!worker) worker.emplace(make_worker_());
+        for (int64_t task = next++; task < last; task = next++) (*worker)(task);
+      });
+    }
+
+   private:
+    const MakeWorker& make_worker_;
+    std::vector<std::optional<std::invoke_result_t<MakeWorker>>> workers_;
+  };
 
  private:
   template <class T>
