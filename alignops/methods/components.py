@@ -16,6 +16,9 @@ from alignops.models import Tower
 from alignops.text import SceneGraph, parse_captions
 from alignops.vision.boxes import crop_boxes, relation_boxes
 
+# Images per pass: with ten entities and ten relations each, 336 crops.
+_IMAGES = 16
+
 Features = Mapping[str, Tensor]
 """Of one image or caption: "pooled" (1, D), "entities" (n, D), "relations" (m, D)."""
 
@@ -66,10 +69,10 @@ class ComponentEncoder:
         )
         return cache
 
-    @torch.inference_mode()
     def images(self, dataset: PairedDataset, items: range) -> list[Features]:
         """Embed some images of a dataset."""
-        return [self._image(dataset, index) for index in items]
+        groups = (items[start : start + _IMAGES] for start in range(0, len(items), _IMAGES))
+        return [features for group in groups for features in self._images(dataset, group)]
 
     def captions(self, captions: Sequence[str]) -> list[Features]:
         """Embed captions; each distinct one is parsed once, each distinct phrase embedded once."""
@@ -84,7 +87,15 @@ class ComponentEncoder:
             features[part[0]] = _features(row, counts)
         return [features[text] for text in captions]
 
-    def _image(self, dataset: PairedDataset, index: int) -> Features:
+    @torch.inference_mode()
+    def _images(self, dataset: PairedDataset, items: range) -> list[Features]:
+        pixels, counts = zip(*(self._parts(dataset, index) for index in items), strict=True)
+        batch = torch.cat(pixels).to(self.tower.device)
+        rows = torch.split(self.tower.encode_image(batch).float().cpu(), [*map(sum, counts)])
+        return [_features(row, count) for row, count in zip(rows, counts, strict=True)]
+
+    def _parts(self, dataset: PairedDataset, index: int) -> tuple[Tensor, list[int]]:
+        """Preprocess an image and its boxes; also count whole, entities and relations."""
         item = dataset[index]
         entities = self.boxes.find(dataset, index, item).best(self.limits.entities)
         relations = relation_boxes(*entities, self.limits.relations)
@@ -92,8 +103,7 @@ class ComponentEncoder:
         crops = crop_boxes(item.image, boxes, self.tower.input_shape[-1])
         whole = self.tower.preprocess(item.image)[None]
         pixels = torch.cat([whole, self.tower.preprocess_crops(crops)])
-        rows = self.tower.encode_image(pixels.to(self.tower.device)).float().cpu()
-        return _features(rows, [1, len(entities.xyxy), len(relations.xyxy)])
+        return pixels, [1, len(entities.xyxy), len(relations.xyxy)]
 
     def _phrases(self, graph: SceneGraph) -> tuple[list[str], list[str]]:
         entities = [entity.phrase for entity in graph.entities]
