@@ -89,7 +89,9 @@ def _singular(name: str) -> str:
 def _autocast(tensor: Tensor) -> Tensor:
     """The tensor in the user's autocast type, if autocast is on for its device; never float64."""
     kind = tensor.device.type
-    if tensor.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
+    if tensor.dtype == torch.float64 or not torch.amp.is_autocast_available(kind):
+        return tensor
+    if not torch.is_autocast_enabled(kind):
         return tensor
     return tensor.to(torch.get_autocast_dtype(kind))
 
