@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from spacy.tokens import Token
 
-from alignops.text.entities import content, is_entity
+from alignops.text.entities import content, is_entity, is_listed
 
 INHERITING = frozenset({"conj", "xcomp", "advcl", "ccomp", "pcomp"})
+COORDINATED = frozenset({"conj", "appos"})  # "a toilet, counter and sink": the counter is "appos"
 RELATIVE_PRONOUNS = frozenset({"WDT", "WP"})
 DETERMINERS = frozenset({"det", "poss", "nummod"})
 
@@ -66,8 +67,11 @@ def things(noun: Token, before: int | None = None) -> Iterator[Token]:
         yield from things(inner)
     elif is_entity(noun):
         yield noun
+    for other in noun.lefts:
+        if is_listed(other):
+            yield from things(other)
     for other in noun.rights:
-        if other.dep_ == "conj" and (before is None or other.i < before):
+        if other.dep_ in COORDINATED and (before is None or other.i < before):
             yield from things(other, before)
 
 
@@ -78,7 +82,7 @@ def modified_things(noun: Token, modifier: Token) -> Iterator[Token]:
     """
     if modifier.i < noun.i:
         return things(noun)
-    while noun.dep_ == "conj" and not any(child.dep_ in DETERMINERS for child in noun.lefts):
+    while noun.dep_ in COORDINATED and not any(child.dep_ in DETERMINERS for child in noun.lefts):
         noun = noun.head
     return things(noun, before=modifier.i)
 

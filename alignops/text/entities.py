@@ -38,6 +38,13 @@ def content(noun: Token) -> Token | None:
     return next((inner for child in of for inner in child.rights if inner.dep_ == "pobj"), None)
 
 
+def is_listed(token: Token) -> bool:
+    """Tell list items from compounds: "a tub, sink and toilet" is parsed like "a tub sink"."""
+    if token.dep_ not in MODIFIERS or not token.tag_.startswith("NN"):
+        return False
+    return token.lower_ not in DESCRIPTIONS and _next(token).text == ","
+
+
 def describe(noun: Token) -> Entity:
     """Put a head noun and its modifiers in words, and say where they stand."""
     modifiers = sorted(_modifiers(noun), key=lambda token: token.i)
@@ -54,6 +61,10 @@ def describe(noun: Token) -> Entity:
     )
 
 
+def _next(token: Token) -> Token:
+    return token.doc[min(token.i + 1, len(token.doc) - 1)]
+
+
 def _is_noun(token: Token) -> bool:
     """Go by the tag, or by the article: "a harness" may be tagged as an adjective."""
     if token.tag_.startswith("NN"):
@@ -62,11 +73,11 @@ def _is_noun(token: Token) -> bool:
 
 
 def _is_modifier(token: Token) -> bool:
-    """Go by the dependency, but not where an article begins a phrase of its own."""
-    if token.dep_ not in MODIFIERS:
+    """Go by the dependency, but not for list items, or where an article begins a new phrase."""
+    if token.dep_ not in MODIFIERS or is_listed(token):
         return False
     is_phrase = any(child.tag_ == "DT" for child in token.lefts)
-    return not is_phrase or token.nbor().tag_.startswith("NN")
+    return not is_phrase or _next(token).tag_.startswith("NN")
 
 
 def _modifiers(noun: Token) -> Iterator[Token]:

@@ -16,7 +16,8 @@ DESCRIPTIONS = COLOURS | SHADES | SIZES
 
 # Adjectives by their tag that describe nothing to be seen.
 COUNTING = _words(
-    "many several few other various such own same more most first last next different multiple"
+    "many several few other various such own same more most first last next different multiple "
+    "looking"
 )
 
 # Adverbs that add nothing to be seen to an adjective.

@@ -60,10 +60,11 @@ RULES = (verb_and_object, possession, preposition)
 
 
 def _after_noun(governor: Token, words: str, noun: Token) -> Iterator[Triplet]:
-    """Match "a dog on a couch"."""
-    if words == "of" and content(governor) is not None:
-        return
-    yield from _triplets(modified_things(governor, noun), words, noun)
+    """Match "a dog on a couch"; of "forks and plates of food", only the plates are of food."""
+    if words != "of":
+        yield from _triplets(modified_things(governor, noun), words, noun)
+    elif content(governor) is None:
+        yield from _triplets(things(governor, before=governor.i), words, noun)
 
 
 def _after_adjective(adjective: Token, words: str, noun: Token) -> Iterator[Triplet]:

@@ -22,6 +22,8 @@ def repair(doc: Doc) -> Doc:
         elif (noun := _swallowed_noun(token)) is not None:
             token.tag_ = "VBG" if token.lower_.endswith("ing") else "VBZ"
             _release(noun, token)
+        elif _is_listed_noun(token):
+            token.tag_ = "NN"
         elif token.dep_ in CLAUSES and token.lower_.endswith("ing"):
             token.tag_ = "VBG"
     return doc
@@ -29,21 +31,30 @@ def repair(doc: Doc) -> Doc:
 
 def _has_subject(noun: Token) -> bool:
     """Find verbs by their subject, if they agree in number: "a woman crouches", "two men smile"."""
+    if noun.tag_ not in {"NN", "NNS"}:
+        return False
     subject = next((child for child in noun.lefts if child.dep_ == "nsubj"), None)
-    if subject is None or noun.tag_ not in {"NN", "NNS"}:
+    if subject is None:
         return False
     several = any(child.dep_ in {"conj", "nummod"} for child in subject.children)
     several = several or subject.tag_ == "NNS"
     return bool(noun.tag_ == ("NN" if several else "NNS"))
 
 
+def _is_listed_noun(verb: Token) -> bool:
+    """Find nouns in a list with nouns: "a laptop and backpack", where no verb takes an object."""
+    if verb.tag_ != "VB" or verb.dep_ != "conj" or not verb.head.tag_.startswith("NN"):
+        return False
+    return not any(child.dep_ in {"nsubj", "dobj", "aux"} for child in verb.children)
+
+
 def _swallowed_noun(verb: Token) -> Token | None:
     """Find the noun right before a verb that was taken for the head of its phrase."""
     noun = verb.doc[max(verb.i - 1, 0)]
-    heads = {verb, verb.head} if verb.dep_ in MODIFIERS else {verb}
-    if noun.head not in heads or noun.dep_ not in MODIFIERS or not noun.tag_.startswith("NN"):
+    if noun.dep_ not in MODIFIERS or not noun.tag_.startswith("NN") or not _is_verb(verb):
         return None
-    return noun if _is_verb(verb) else None
+    is_head = noun.head == verb or (verb.dep_ in MODIFIERS and noun.head == verb.head)
+    return noun if is_head else None
 
 
 def _is_verb(head: Token) -> bool:

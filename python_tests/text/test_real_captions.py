@@ -87,6 +87,11 @@ CAPTIONS = [
         "plums, bananas, glass bowl",
         "plums > in > glass bowl, bananas > in > glass bowl",
     ),
+    (
+        "Modern looking bathroom with a bathtub, shower and toilet",
+        "modern bathroom, bathtub, shower, toilet",
+        "bathroom > with > bathtub, bathroom > with > shower, bathroom > with > toilet",
+    ),
     # Quantities and pictures are looked through.
     ("A group of seven people in a green boat .", "people, green boat", "people > in > boat"),
     ("A close up of a plate of food.", "plate, food", "plate > of > food"),
