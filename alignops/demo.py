@@ -30,7 +30,7 @@ class DemoConfig:
     scenes: int = 8000
     held_out: int = 1000
     word_steps: int = 1600
-    sentence_steps: int = 300
+    sentence_steps: int = 200
     comalign_steps: int = 800
     batch_size: int = 64
 
@@ -82,7 +82,7 @@ def run_demo(folder: Path, *, seed: int = 0, config: DemoConfig | None = None) -
             data=sentences,
             features=folder / "features",
             loop=loop(size.comalign_steps, 2 * size.batch_size),
-            optimizer=OptimizerConfig(lr=1e-3),
+            optimizer=OptimizerConfig(lr=3e-3, warmup_steps=50),
         ),
         folder / "comalign",
         "ComAlign on the frozen base",

@@ -10,7 +10,7 @@ class Checkpoints:
     """The checkpoints of one run; only the newest is kept.
 
     What is in one is Accelerate's matter: weights (safetensors), optimizer, registered schedulers
-    and the random states of every process.
+    and the random states.
 
     Args:
         folder: where they are; `step_<number>` each.
@@ -30,15 +30,12 @@ class Checkpoints:
         return int(found[-1].name.removeprefix("step_"))
 
     def save(self, step: int) -> None:
-        """Write the state after `step` steps, then drop older ones. All processes must call it."""
+        """Write the state after `step` steps, then drop older ones."""
         temporary, kept = self.folder / "tmp", self.folder / f"step_{step:08d}"
-        if self.accelerator.is_main_process:
-            shutil.rmtree(temporary, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(str(temporary))
-        self.accelerator.wait_for_everyone()
-        if not self.accelerator.is_main_process or kept.exists():
+        if kept.exists():
             return
+        shutil.rmtree(temporary, ignore_errors=True)
+        self.accelerator.save_state(str(temporary))
         temporary.rename(kept)
         for other in self.folder.glob("step_*"):
             if other != kept:

@@ -35,7 +35,7 @@ class LoopConfig:
 
     Attributes:
         steps: optimizer steps.
-        batch_size: pairs per step on each process.
+        batch_size: pairs per step.
         seed: of the weights, the order of the data and their augmentation.
         log_every: steps between lines of the log.
         checkpoint_every: steps between checkpoints.

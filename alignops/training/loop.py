@@ -56,8 +56,13 @@ def train(
     Raises:
         Interrupted: Ctrl-C or SIGTERM; a checkpoint was written first.
         ValueError: there are fewer items than a batch, or the loss is not finite.
+        NotImplementedError: there is more than one process; the losses contrast within one.
     """
     accelerator = Accelerator(mixed_precision=loop.precision)
+    if accelerator.num_processes > 1:
+        raise NotImplementedError(
+            f"training on {accelerator.num_processes} processes is not available yet; launch one"
+        )
     torch.manual_seed(loop.seed)
     adamw = build_optimizer(objective, optimizer)
     schedule = build_scheduler(adamw, optimizer, loop.steps)
@@ -65,7 +70,7 @@ def train(
     accelerator.register_for_checkpointing(schedule)
     checkpoints = Checkpoints(run.checkpoints, accelerator)
     start = checkpoints.load_latest()
-    batches = _batches(accelerator, examples, collate, loop, start)
+    batches = _batches(examples, collate, loop, start)
 
     module.train()
     with InterruptGuard() as interrupt, Log(run.log, title, start, loop.steps) as log:
@@ -90,20 +95,10 @@ def train(
 
 
 def _batches(
-    accelerator: Accelerator,
-    examples: Examples,
-    collate: Callable[[list[Any]], Any],
-    loop: LoopConfig,
-    start: int,
+    examples: Examples, collate: Callable[[list[Any]], Any], loop: LoopConfig, start: int
 ) -> Iterable[Any]:
     sampler = StepSampler(
-        len(examples),
-        loop.batch_size,
-        seed=loop.seed,
-        start=start,
-        steps=loop.steps,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
+        len(examples), loop.batch_size, seed=loop.seed, start=start, steps=loop.steps
     )
     return DataLoader(
         cast("Dataset[Any]", examples),

@@ -32,32 +32,23 @@ class StepSampler(Sampler[list[Example]]):
 
     Args:
         size: number of items.
-        batch_size: items per batch, on each process.
+        batch_size: items per batch.
         seed: of the order.
         start: first step.
         steps: step to stop before.
-        rank: this process, in [0, world).
-        world: number of processes; they share each epoch.
+
+    Raises:
+        ValueError: there are fewer items than a batch.
     """
 
-    def __init__(
-        self,
-        size: int,
-        batch_size: int,
-        *,
-        seed: int,
-        start: int,
-        steps: int,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        if size < batch_size * world:
+    def __init__(self, size: int, batch_size: int, *, seed: int, start: int, steps: int) -> None:
+        if size < batch_size:
             raise ValueError(
-                f"batch_size is {batch_size} on {world} process(es), but there are only {size} "
-                "training pairs; choose a smaller loop.batch_size"
+                f"batch_size is {batch_size}, but there are only {size} training pairs; "
+                "choose a smaller loop.batch_size"
             )
         self.size, self.batch_size, self.seed = size, batch_size, seed
-        self.start, self.steps, self.rank, self.world = start, steps, rank, world
+        self.start, self.steps = start, steps
 
     def __len__(self) -> int:
         """Return the number of batches left."""
@@ -65,13 +56,13 @@ class StepSampler(Sampler[list[Example]]):
 
     def __iter__(self) -> Iterator[list[Example]]:
         """Yield the batch of each step."""
-        per_epoch = self.size // (self.batch_size * self.world)
+        per_epoch = self.size // self.batch_size
         order, order_epoch = np.empty(0, dtype=np.int64), -1
         for step in range(self.start, self.steps):
             epoch, position = divmod(step, per_epoch)
             if epoch != order_epoch:
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.size)
                 order_epoch = epoch
-            first = (position * self.world + self.rank) * self.batch_size
+            first = position * self.batch_size
             batch = order[first : first + self.batch_size].tolist()
             yield [Example(index, (self.seed, epoch, index)) for index in batch]
