@@ -1,0 +1,134 @@
+"""Every refusal of the public functions says which argument, what it got and what it expects."""
+
+import re
+
+import pytest
+import torch
+
+from alignops import (
+    exact_powerset_similarity,
+    fgm_similarity,
+    multi_positive_contrastive_loss,
+    powerset_similarity,
+    similarity_logsumexp,
+)
+
+X, Y = torch.zeros(2, 3, 4), torch.zeros(5, 6, 4)
+IMAGE, TEXT, OF = torch.zeros(2, 4), torch.zeros(3, 4), torch.tensor([0, 1, 1])
+JAGGED = torch.nested.nested_tensor([X[0], X[1]], layout=torch.jagged)
+FLOATING = "expected float64, float32, bfloat16 or float16"
+
+
+def contrastive(image=IMAGE, text=TEXT, of=OF, positive=None, **options):
+    return multi_positive_contrastive_loss(
+        image, text, of, positive, **{"logit_scale": 1.0} | options
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: fgm_similarity([1.0], Y), "x is a list; expected a torch.Tensor (B, N, D)"),
+        (lambda: fgm_similarity(X, Y.long()), f"y is torch.int64; {FLOATING}"),
+        (lambda: fgm_similarity(X, Y.half()), "y is torch.float16; expected the type of x"),
+        (
+            lambda: fgm_similarity(X, Y, torch.ones(2, 3)),
+            "x_mask is torch.float32; expected a torch.bool tensor, True = valid",
+        ),
+        (
+            lambda: powerset_similarity(X, Y, phrase_mask=[True]),
+            "phrase_mask is list; expected a torch.bool tensor, True = valid",
+        ),
+        (lambda: exact_powerset_similarity(X.int(), Y), f"regions is torch.int32; {FLOATING}"),
+        (
+            lambda: similarity_logsumexp(None, TEXT, 1.0),
+            "x is a NoneType; expected a torch.Tensor (B, D)",
+        ),
+        (
+            lambda: contrastive(of=OF.float()),
+            "text_image is torch.float32; expected a torch.int64 tensor (T,)",
+        ),
+        (
+            lambda: contrastive(of=[0, 1, 1]),
+            "text_image is list; expected a torch.int64 tensor (T,)",
+        ),
+        (
+            lambda: contrastive(positive=OF),
+            "text_is_positive is torch.int64; expected a torch.bool tensor (T,)",
+        ),
+    ],
+)
+def test_a_wrong_type_is_a_type_error(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: fgm_similarity(X[0], Y),
+            "x has shape (3, 4); expected 3 dimensions (B, N, D)",
+        ),
+        (
+            lambda: similarity_logsumexp(IMAGE, Y, 1.0),
+            "y has shape (5, 6, 4); expected 2 dimensions (B, D)",
+        ),
+        (
+            lambda: powerset_similarity(X, Y[..., :3]),
+            "phrases has embedding size 3; expected that of regions, 4",
+        ),
+        (
+            lambda: fgm_similarity(X, Y.to("meta")),
+            "y is on meta; expected the device of x, cpu",
+        ),
+        (
+            lambda: fgm_similarity(X, Y, y_mask=torch.ones(5, 6, dtype=torch.bool, device="meta")),
+            "y_mask is on meta; expected cpu, as y",
+        ),
+        (
+            lambda: powerset_similarity(X, Y, torch.ones(3, 2, dtype=torch.bool)),
+            "region_mask has shape (3, 2); expected (2, 3) for regions of shape (2, 3, 4)",
+        ),
+        (
+            lambda: similarity_logsumexp(IMAGE, TEXT, 1.0, torch.ones(2, 1, dtype=torch.bool)),
+            "x_mask has shape (2, 1); expected (2,) for x of shape (2, 4)",
+        ),
+        (
+            lambda: fgm_similarity(JAGGED, Y, torch.ones(2, 3, dtype=torch.bool)),
+            "x_mask is given beside a jagged x; expected None, as jagged rows are all valid",
+        ),
+        (
+            lambda: fgm_similarity(X, torch.nested.nested_tensor([X[0]], layout=torch.strided)),
+            "y is a nested tensor; expected layout torch.jagged and shape (B, ragged, D)",
+        ),
+        (lambda: powerset_similarity(X, Y, tau=0.0), "tau is 0.0; expected a finite number above"),
+        (lambda: powerset_similarity(X, Y, tau=float("nan")), "tau is nan; expected a finite"),
+        (lambda: powerset_similarity(X, Y, tau=float("inf")), "tau is inf; expected a finite"),
+        (lambda: powerset_similarity(X, Y, zeta=1.5), "zeta is 1.5; expected a number from 0 to 1"),
+        (
+            lambda: exact_powerset_similarity(torch.zeros(1, 21, 4), Y),
+            "regions has 21 regions; expected at most 20, as 2^M subsets are enumerated",
+        ),
+        (
+            lambda: similarity_logsumexp(IMAGE, TEXT, torch.ones(1)),
+            "scale has shape (1,); expected a float or a 0-d tensor",
+        ),
+        (
+            lambda: contrastive(logit_scale=torch.ones(2)),
+            "logit_scale has shape (2,); expected a float or a 0-d tensor",
+        ),
+        (lambda: contrastive(image=X), "image has shape (2, 3, 4); expected 2 dimensions (B, D)"),
+        (lambda: contrastive(of=OF[:2]), "text_image has shape (2,); expected (3,), one per text"),
+        (
+            lambda: contrastive(positive=torch.ones(4, dtype=torch.bool)),
+            "text_is_positive has shape (4,); expected (3,), one per text",
+        ),
+        (lambda: contrastive(of=OF.to("meta")), "text_image is on meta; expected cpu, as text"),
+        (lambda: contrastive(reduction="max"), "reduction is 'max'; expected one of 'mean', 'sum'"),
+    ],
+)
+def test_a_wrong_value_is_a_value_error(call, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call()

@@ -1,0 +1,86 @@
+"""No op ever holds the tensor of similarities: neither as a tensor nor in a kernel's scratch."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from child_process import run_python
+from op_testing import OPS, Op, Problem, with_grad
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import alignops
+
+# (batch, n, other, m, dim): 256 MiB of float32 similarities; few regions where 2^n is walked.
+SIZES = {"exact_powerset_similarity": (1024, 2, 512, 64, 8)}
+USUAL_SIZES = (512, 16, 512, 16, 8)
+SIMILARITIES = 64 * 2**20
+
+needs_kernels = pytest.mark.skipif(
+    not alignops.build_info()["loaded"], reason="the reference does build them"
+)
+
+
+def large_inputs(op: Op):
+    sizes = SIZES.get(op.name, USUAL_SIZES)
+    return with_grad(op, op.inputs(Problem(*sizes, torch.float32, mask="none")))
+
+
+class LargestTensor(TorchDispatchMode):
+    """Keeps the number of elements of the largest tensor that any operation returns."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **kwargs or {})
+        sizes = [leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        self.elements = max(self.elements, *sizes, 0)
+        return result
+
+
+@needs_kernels
+@pytest.mark.parametrize("op", OPS, ids=str)
+def test_no_tensor_comes_near_the_similarities(op):
+    inputs = large_inputs(op)
+    with LargestTensor() as largest:
+        sum(output.sum() for output in op.function(*inputs)).backward()
+    # One winner per pair and component is what FGM keeps: 1/16 as many as similarities.
+    assert 0 < largest.elements <= SIMILARITIES / 16
+
+
+@needs_kernels
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's peak memory")
+def test_the_process_comes_nowhere_near_the_size_of_the_similarities():
+    child = run_python(__file__)
+    assert child.returncode == 0, child.stderr
+    peaks = json.loads(child.stdout)
+    assert set(peaks) == {op.name for op in OPS}
+    assert {name: peak for name, peak in peaks.items() if peak > SIMILARITIES * 4 / 8} == {}
+
+
+def peak_of(call) -> int:
+    """By how many bytes the process grows, at most, while `call` runs."""
+
+    def memory(field: str) -> int:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(re.search(rf"{field}:\s+(\d+)", status)[1])
+
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    call()
+    return memory("VmHWM") - before
+
+
+if __name__ == "__main__":
+    peaks = {}
+    for op in OPS:
+        small = with_grad(op, op.inputs(Problem(dtype=torch.float32)))
+        sum(output.sum() for output in op.function(*small)).backward()
+        inputs = large_inputs(op)
+        peaks[op.name] = peak_of(
+            lambda op=op, inputs=inputs: sum(o.sum() for o in op.function(*inputs)).backward()
+        )
+    json.dump(peaks, sys.stdout)
