@@ -92,6 +92,16 @@ struct Pair {
   }
 };
 
+/// A gradient or saved result, checked to be what the forward made, and contiguous.
+inline Tensor checked(const Tensor& tensor, torch::headeronly::IntHeaderOnlyArrayRef shape,
+                      ScalarType type) {
+  STD_TORCH_CHECK(tensor.scalar_type() == type,
+                  "expected gradients and saved results of the types that the forward returns");
+  STD_TORCH_CHECK(tensor.sizes() == shape,
+                  "expected gradients and saved results of the shapes that the forward returns");
+  return torch::stable::contiguous(tensor);
+}
+
 inline Tensor zeros(const Tensor& like, torch::headeronly::IntHeaderOnlyArrayRef shape,
                     ScalarType type) {
   return torch::stable::new_zeros(like, shape, type);

@@ -11,10 +11,13 @@
 namespace alignops {
 namespace {
 
+constexpr int64_t kMaxRegions = 20;
+
 std::tuple<Tensor, Tensor> exact_powerset_similarity(const Tensor& regions, const Tensor& phrases,
                                                      const std::optional<Tensor>& region_mask,
                                                      const std::optional<Tensor>& phrase_mask) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
+  STD_TORCH_CHECK(regions.size(1) <= kMaxRegions, "expected at most ", kMaxRegions, " regions");
   const ScalarType type = accumulation_type(regions);
   Tensor r2t = zeros(regions, {regions.size(0), phrases.size(0)}, type);
   Tensor t2r = zeros(regions, {regions.size(0), phrases.size(0)}, type);
@@ -33,8 +36,11 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity_backward(
     const Tensor& grad_r2t, const Tensor& grad_t2r, const Tensor& regions, const Tensor& phrases,
     const std::optional<Tensor>& region_mask, const std::optional<Tensor>& phrase_mask) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
-  const Tensor of_r2t = torch::stable::contiguous(grad_r2t),
-               of_t2r = torch::stable::contiguous(grad_t2r);
+  STD_TORCH_CHECK(regions.size(1) <= kMaxRegions, "expected at most ", kMaxRegions, " regions");
+  const ScalarType type = accumulation_type(regions);
+  const int64_t images = regions.size(0), texts = phrases.size(0);
+  const Tensor of_r2t = checked(grad_r2t, {images, texts}, type);
+  const Tensor of_t2r = checked(grad_t2r, {images, texts}, type);
   return dispatch(regions, [&](auto in) -> std::tuple<Tensor, Tensor> {
     using In = decltype(in);
     using T = Accumulator<In>;

@@ -78,18 +78,20 @@ std::tuple<Tensor, Tensor> fgm_similarity_backward(const Tensor& grad_x_to_y,
                                                    const std::optional<Tensor>& y_mask,
                                                    const Tensor& x_argmax, const Tensor& y_argmax) {
   const Pair pair(x, y, x_mask, y_mask, 3);
-  STD_TORCH_CHECK(x_argmax.numel() == x.size(0) * y.size(0) * x.size(1) &&
-                      y_argmax.numel() == x.size(0) * y.size(0) * y.size(1),
-                  "fgm_similarity was called with save_argmax=False: it has no gradient");
-  const Tensor score_x = torch::stable::contiguous(grad_x_to_y),
-               score_y = torch::stable::contiguous(grad_y_to_x);
+  const int64_t bx = x.size(0), by = y.size(0), n = x.size(1), m = y.size(1);
+  STD_TORCH_CHECK(x_argmax.dim() == 3,
+                  "save_argmax=False leaves fgm_similarity without a gradient");
+  const Tensor score_x = checked(grad_x_to_y, {bx, by}, accumulation_type(x));
+  const Tensor score_y = checked(grad_y_to_x, {bx, by}, accumulation_type(x));
+  const Tensor winners_x = checked(x_argmax, {bx, by, n}, argmax_type(m));
+  const Tensor winners_y = checked(y_argmax, {bx, by, m}, argmax_type(n));
   Tensor grad_x = zeros_like(pair.x), grad_y = zeros_like(pair.y);
   dispatch(x, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    const auto x_side = side_of_x<const T>(score_x, x_argmax),
-               y_side = side_of_y<const T>(score_y, y_argmax);
+    const auto x_side = side_of_x<const T>(score_x, winners_x),
+               y_side = side_of_y<const T>(score_y, winners_y);
     fgm_backward<TorchRuntime>(xs, ys, x_side, y_side, data<In>(grad_x));
     fgm_backward<TorchRuntime>(ys, xs, y_side, x_side, data<In>(grad_y));
   });

@@ -62,7 +62,8 @@ std::tuple<Tensor, Tensor> similarity_logsumexp(const Tensor& x, const Tensor& y
 /// Values of the valid rows of a (B,) tensor.
 template <class In>
 Buffer<Accumulator<In>> gathered(const Components<In>& components, const Tensor& values) {
-  const Tensor contiguous = torch::stable::contiguous(values);
+  const Tensor contiguous = checked(values, {components.batch},
+                                    torch::headeronly::CppTypeToScalarType<Accumulator<In>>::value);
   const auto* from = data<Accumulator<In>>(contiguous);
   Buffer<Accumulator<In>> result(components.rows());
   for (int64_t row = 0; row < components.rows(); ++row) result[row] = from[components.source(row)];

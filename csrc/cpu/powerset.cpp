@@ -36,9 +36,11 @@ std::tuple<Tensor, Tensor> powerset_similarity_backward(
     const std::optional<Tensor>& region_mask, const std::optional<Tensor>& phrase_mask,
     const Tensor& r2t, double tau, double zeta) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
-  const Tensor of_r2t = torch::stable::contiguous(grad_r2t),
-               of_t2r = torch::stable::contiguous(grad_t2r);
-  const Tensor score = torch::stable::contiguous(r2t);
+  const ScalarType type = accumulation_type(regions);
+  const int64_t images = regions.size(0), texts = phrases.size(0);
+  const Tensor of_r2t = checked(grad_r2t, {images, texts}, type);
+  const Tensor of_t2r = checked(grad_t2r, {images, texts}, type);
+  const Tensor score = checked(r2t, {images, texts}, type);
   return dispatch(regions, [&](auto in) -> std::tuple<Tensor, Tensor> {
     using In = decltype(in);
     using T = Accumulator<In>;
