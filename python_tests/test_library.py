@@ -9,7 +9,7 @@ from alignops import library
 
 OPS = Path(__file__).parent / "ops"
 KERNEL_TESTS = [str(OPS / f"test_{op}.py") for op in ("fgm", "powerset", "logsumexp")]
-REDUCED = ["-q", "-x", "-k", "worked_by_hand or at_tile_edges", *KERNEL_TESTS]
+REDUCED = ["-q", "-x", "-k", "worked_by_hand or (at_tile_edges and float32)", *KERNEL_TESTS]
 
 
 def supported_capabilities():

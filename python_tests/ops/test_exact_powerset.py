@@ -57,7 +57,7 @@ def test_matches_the_reference(problem):
     assert_matches_reference(EXACT_POWERSET, problem)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize(
     "sizes",
     [

@@ -69,7 +69,7 @@ def test_matches_the_reference_where_similarities_are_rounded(problem):
 
 
 @pytest.mark.parametrize("sizes", TILE_EDGES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_matches_the_reference_at_tile_edges(sizes, dtype, swapped):
     batch, n, other, m, dim = sizes

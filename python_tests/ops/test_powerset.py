@@ -39,7 +39,7 @@ def test_matches_the_reference(problem):
 
 
 @pytest.mark.parametrize("sizes", TILE_EDGES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_matches_the_reference_at_tile_edges(sizes, dtype):
     assert_matches_reference(POWERSET, edge_problem(sizes, dtype=dtype))
 
