@@ -83,3 +83,11 @@ def test_an_infinite_similarity_is_not_lost():
     assert row.tolist() == [math.inf, pytest.approx(-1000 + math.log(499))]
     assert col[3].item() == math.inf
     assert col[4].item() == 1
+
+
+def test_a_tile_of_minus_infinity_takes_nothing_from_the_others():
+    x, y = torch.ones(1, 1), torch.full((800, 1), -200.0)
+    y[:400] = -torch.inf
+    row, col = similarity_logsumexp(x, y, 1.0)
+    assert row.item() == pytest.approx(-200 + math.log(400))
+    assert col.tolist() == y.flatten().tolist()
