@@ -28,9 +28,12 @@ inline T finite_or_zero(T top) {
 template <class T>
 inline T combine(const PartialLogsumexp<T>* partials, int64_t count, int64_t stride) {
   T top = -std::numeric_limits<T>::infinity(), sum = 0;
-  for (int64_t i = 0; i < count; ++i) top = std::max(top, partials[i * stride].top);
-  for (int64_t i = 0; i < count; ++i) {
-    sum += partials[i * stride].sum * std::exp(partials[i * stride].top - top);
+  // A tile of nothing but -inf has the sum 0: its maximum says nothing.
+  for (int64_t i = 0; i < count * stride; i += stride) {
+    if (partials[i].sum != 0) top = std::max(top, partials[i].top);
+  }
+  for (int64_t i = 0; i < count * stride; i += stride) {
+    if (partials[i].sum != 0) sum += partials[i].sum * std::exp(partials[i].top - top);
   }
   return top + std::log(sum);
 }

@@ -29,28 +29,32 @@ struct PowersetParameters {
   }
 };
 
-/// Sums over the regions of one image, a vector of phrases at a time.
+/// Sums over the regions of one image, a vector of phrases at a time. They are taken in blocks of
+/// 64 regions: 64 factors, which double a product at most, stay far below the largest float, and
+/// rounding errors grow with the length of a block and the number of blocks, not with their
+/// product.
 template <class T>
 struct RegionSums {
-  Vector<T> positive{}, negative{}, log1p{}, q{};
-  int64_t in_product = 0;
+  Vector<T> positive{}, negative{}, log1p{};
 
   /// Add one region's similarities; returns their e.
   Vector<T> add(Vector<T> s, T inverse_tau) {
     const Vector<T> zero{};
     const Vector<T> e = exp(-abs<T>(s) * inverse_tau);
-    positive += s > zero ? s : zero;
-    negative += s < zero ? s : zero;
-    q += e * (q + 1);
-    // The product doubles at most: 64 factors stay far below the largest float.
-    if (++in_product == 64) flush();
+    block_positive_ += s > zero ? s : zero;
+    block_negative_ += s < zero ? s : zero;
+    block_q_ += e * (block_q_ + 1);
+    if (++in_block_ == 64) close_block();
     return e;
   }
 
-  void flush() {
-    log1p += alignops::log1p(q);
-    q = Vector<T>{};
-    in_product = 0;
+  /// To be called after the last add.
+  void close_block() {
+    positive += block_positive_;
+    negative += block_negative_;
+    log1p += alignops::log1p(block_q_);
+    block_positive_ = block_negative_ = block_q_ = Vector<T>{};
+    in_block_ = 0;
   }
 
   /// sum of tau * softplus(s / tau)
@@ -62,6 +66,10 @@ struct RegionSums {
     return positive * ((1 + p.zeta) / 2) + negative * ((1 - p.zeta) / 2) +
            p.zeta * p.tau * (log1p - log_two);
   }
+
+ private:
+  Vector<T> block_positive_{}, block_negative_{}, block_q_{};
+  int64_t in_block_ = 0;
 };
 
 /// The sums of one image over columns [column, column + lanes) of its rows; `keep(row, e)` sees
@@ -75,7 +83,7 @@ inline RegionSums<T> sum_regions(const T* s, int64_t regions, int64_t columns, i
     const Vector<T> value = load_first(s + m * columns + column, width);
     keep(m, width, value, sums.add(value, inverse_tau));
   }
-  sums.flush();
+  sums.close_block();
   return sums;
 }
 

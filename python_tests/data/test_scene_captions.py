@@ -37,9 +37,8 @@ def test_an_object_named_before_takes_the_definite_article():
 
 
 def test_tags_name_every_object_and_no_relation():
-    text = describe(GRAPH, "tags", Random(0))
-    found = {frozenset(tag.split()) for tag in text.split(", ")}
-    assert found == {frozenset((*e.attributes, e.noun)) for e in GRAPH.entities}
+    words = describe(GRAPH, "tags", Random(0)).split()
+    assert sorted(words) == sorted(w for e in GRAPH.entities for w in (*e.attributes, e.noun))
     assert len({describe(GRAPH, "tags", Random(seed)) for seed in range(50)}) > 20
 
 

@@ -62,12 +62,12 @@ def sentence(graph: SceneGraph, template: int) -> str:
 
 
 def tags(graph: SceneGraph, rng: Random) -> str:
-    """Name the entities alone, in any order: "blue large square, red small circle"."""
-    texts = []
-    for entity in rng.sample(graph.entities, len(graph.entities)):
-        attributes = rng.sample(entity.attributes, len(entity.attributes))
-        texts.append(" ".join((*attributes, entity.noun)))
-    return ", ".join(texts)
+    """Name all attributes and nouns as a bag of words: "square red large circle blue small".
+
+    Which attribute belongs to which noun is lost, as in the tags of the web.
+    """
+    words = [word for entity in graph.entities for word in (*entity.attributes, entity.noun)]
+    return " ".join(rng.sample(words, len(words)))
 
 
 def phrases(graph: SceneGraph, rng: Random) -> str:
