@@ -1,0 +1,1 @@
+"""How fast the package is, and against what: `pytest benchmarks/`; see docs/benchmarks.md."""

@@ -1,0 +1,66 @@
+"""The ops as one writes them in plain torch, without masks, in the form that is fastest there."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def fgm_similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both directions of fine-grained matching."""
+    s = _similarities(x, y)
+    return _maximum(s, 3).mean(1), _maximum(s, 1).mean(2)
+
+
+def powerset_similarity(
+    regions: Tensor, phrases: Tensor, tau: float = 0.001, zeta: float = 0.75
+) -> tuple[Tensor, Tensor]:
+    """PowerCLIP's NLA-T2 and NLA-T1.
+
+    Both share one softplus: tau logcosh(s / (2 tau)) = tau softplus(s / tau) - s / 2 - tau log 2.
+    """
+    s = _similarities(regions, phrases)
+    upper = softplus(s, beta=1 / tau).sum(1)
+    node = (1 - zeta) / 2 * s.sum(1) + zeta * (upper - s.shape[1] * tau * math.log(2))
+    return tau * torch.logsumexp(node / tau, -1), upper.mean(-1)
+
+
+def exact_powerset_similarity(regions: Tensor, phrases: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean over all subsets of their best phrase, and over all phrases of their best subset."""
+    s = torch.einsum("imd,jkd->ijmk", regions, phrases)
+    count = regions.shape[1]
+    subsets = (torch.arange(2**count)[:, None] >> torch.arange(count) & 1).to(s.dtype)
+    return _maximum(subsets @ s, -1).mean(-1), s.clamp(min=0).sum(-2).mean(-1)
+
+
+def similarity_logsumexp(x: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Logsumexp over rows and over columns of the similarity matrix."""
+    s = scale * x @ y.T
+    return torch.logsumexp(s, 1), torch.logsumexp(s, 0)
+
+
+def multi_positive_contrastive_loss(
+    image: Tensor, text: Tensor, text_image: Tensor, text_is_positive: Tensor, logit_scale: float
+) -> Tensor:
+    """MosaiCLIP's loss where every image has a positive text."""
+    logits = logit_scale * image @ text.T
+    matched = logits[text_image, torch.arange(len(text))]
+    positive = text_is_positive.to(logits.dtype)
+    positives_of = torch.zeros_like(logits[:, 0]).index_add(0, text_image, positive)
+    of_image = (torch.logsumexp(logits, 1)[text_image] - matched) / positives_of[text_image]
+    of_text = torch.logsumexp(logits, 0) - matched
+    image_loss = (positive * of_image).sum() / len(image)
+    text_loss = (positive * of_text).sum() / positive.sum()
+    return (image_loss + text_loss) / 2
+
+
+def _similarities(x: Tensor, y: Tensor) -> Tensor:
+    """(Bx, N, By, M), the order in which one matrix product leaves them."""
+    s = x.flatten(0, 1) @ y.flatten(0, 1).T
+    return s.view(*x.shape[:2], *y.shape[:2])
+
+
+def _maximum(s: Tensor, dim: int) -> Tensor:
+    """`amax` is faster forward, but its gradient is dense; that of `max` goes to the winner."""
+    return s.max(dim).values if torch.is_grad_enabled() else s.amax(dim)

@@ -1,0 +1,69 @@
+"""No op with red tests is timed; comparisons print as one table per op and are saved."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.comparison import compare as compare_with
+from benchmarks.report import machine_line, tables
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def compare(request: pytest.FixtureRequest, benchmark: Any) -> Callable[..., None]:
+    """`comparison.compare` for the op that the file is named after, if its tests pass."""
+    op = request.module.__name__.rpartition("bench_")[2]
+    if benchmark.enabled and not _tests_pass(op):
+        pytest.fail(f"{op} is not timed: its tests fail (pytest {_tests_of(op)})", pytrace=False)
+    return partial(compare_with, benchmark, op)
+
+
+@cache
+def _tests_pass(op: str) -> bool:
+    command = [sys.executable, "-m", "pytest", "-qx", "-m", "not slow", _tests_of(op)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+
+
+def _tests_of(op: str) -> str:
+    return f"python_tests/ops/test_{op}.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--large", action="store_true", help="also the sizes that take minutes each")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--large") or config.getoption("--benchmark-disable"):
+        return
+    for item in items:
+        if item.path.parent == ROOT / "benchmarks" and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes; pytest benchmarks/ --large"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Before pytest-benchmark reads its options: every timed run is kept, for benchmarks.report.
+    if not config.option.benchmark_json and not config.option.benchmark_save:
+        config.option.benchmark_autosave = config.option.benchmark_autosave or "comparison"
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    machine_info["line"] = machine_line(machine_info["cpu"])
+
+
+def pytest_benchmark_group_stats(benchmarks: list[dict[str, Any]]) -> None:
+    # Leaves out of pytest-benchmark's own table what stands in ours.
+    benchmarks[:] = [benchmark for benchmark in benchmarks if not benchmark["extra_info"]]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    session = terminalreporter.config._benchmarksession  # type: ignore[attr-defined]
+    records = [benchmark.extra_info for benchmark in session.benchmarks if benchmark.extra_info]
+    for op, table in tables(records).items():
+        terminalreporter.section(op)
+        terminalreporter.write_line(table)

@@ -1,0 +1,40 @@
+"""What other packages offer for CPUs, with the arguments and results of the op that is alike."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def maxsim_cpu(x: Tensor, y: Tensor) -> tuple[Tensor]:
+    """The first direction of fine-grained matching alone; the package takes one query at a time."""
+    from maxsim_cpu import maxsim_scores
+
+    documents = y.numpy()
+    scores = np.stack([maxsim_scores(query, documents) for query in x.numpy()])
+    return (torch.from_numpy(scores) / x.shape[1],)
+
+
+def open_clip_loss(image: Tensor, text: Tensor, *labels: Tensor, logit_scale: float) -> Tensor:
+    """The contrastive loss of one text per image."""
+    from open_clip.loss import ClipLoss
+
+    loss: Tensor = ClipLoss()(image, text, logit_scale)
+    return loss
+
+
+def metric_learning_loss(
+    image: Tensor, text: Tensor, text_image: Tensor, text_is_positive: Tensor, logit_scale: float
+) -> Tensor:
+    """The supervised contrastive loss, both ways; a negative text has a label of its own."""
+    from pytorch_metric_learning.distances import DotProductSimilarity
+    from pytorch_metric_learning.losses import SupConLoss
+
+    similarity = DotProductSimilarity(normalize_embeddings=False)
+    supervised = SupConLoss(temperature=1 / logit_scale, distance=similarity)
+    image_label = torch.arange(len(image))
+    own_label = len(image) + torch.arange(len(text))
+    text_label = torch.where(text_is_positive, text_image, own_label)
+    of_image = supervised(image, image_label, ref_emb=text, ref_labels=text_label)
+    of_text = supervised(text, text_label, ref_emb=image, ref_labels=image_label)
+    loss: Tensor = (of_image + of_text) / 2
+    return loss

@@ -1,0 +1,170 @@
+"""Saved benchmark runs as Markdown tables and a plot: python -m benchmarks.report [RUN.json]."""
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import alignops
+from benchmarks.comparison import COMPILED, EAGER, GEMM, OURS
+
+ROOT = Path(__file__).parents[1]
+RUNS = ROOT / ".benchmarks"
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOT = PAGE.with_suffix(".png")
+# The part of the page that this module writes; the rest is prose.
+_START, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+Record = dict[str, Any]
+
+
+def machine_line(cpu: dict[str, Any]) -> str:
+    """The machine and the versions that a table was measured with."""
+    capability = alignops.build_info().get("cpu_capability", "no compiled kernels")
+    return (
+        f"{cpu.get('brand_raw', 'unknown CPU')}, {os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} threads; torch {torch.__version__}, "
+        f"alignops {alignops.__version__} ({capability})"
+    )
+
+
+def tables(records: Iterable[Record]) -> dict[str, str]:
+    """One Markdown table per op, aligned to be read as plain text too."""
+    by_op: dict[str, list[Record]] = {}
+    for record in records:
+        by_op.setdefault(record["op"], []).append(record)
+    return {op: _markdown(list(_rows(rows))) for op, rows in by_op.items()}
+
+
+def _rows(records: list[Record]) -> Iterator[list[str]]:
+    names = dict.fromkeys(name for record in records for name in record["results"])
+    others = [name for name in names if name not in (OURS, GEMM)]
+    in_memory = [OURS, EAGER, COMPILED]
+    yield [
+        "size", "type", "passes", f"{OURS}, ms", "in GEMMs",
+        *(f"{name}, ratio" for name in others),
+        *(f"{name}, MB" for name in in_memory),
+    ]  # fmt: skip
+    for record in records:
+        results = record["results"]
+        ours = results[OURS]["seconds"]
+        yield [
+            record["size"], record["dtype"], record["passes"],
+            _significant(ours * 1e3), _significant(ours / results[GEMM]["seconds"]),
+            *(_ratio(results.get(name), ours) for name in others),
+            *(_megabytes(results.get(name)) for name in in_memory),
+        ]  # fmt: skip
+
+
+def _ratio(result: Record | None, ours: float) -> str:
+    if result is None:
+        return "-"
+    return result.get("skipped") or _significant(result["seconds"] / ours)
+
+
+def _megabytes(result: Record | None) -> str:
+    memory = None if result is None else result.get("memory")
+    return "-" if memory is None else f"{memory / 1e6:.1f}"
+
+
+def _significant(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits if value >= 0.1 else 4}f}"
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    rows.insert(1, ["-"] * len(rows[0]))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        pad = "-" if row is rows[1] else " "
+        cells = (cell.ljust(width, pad) for cell, width in zip(row, widths, strict=True))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def newest_run() -> Path:
+    """The run that pytest-benchmark saved last."""
+    runs = sorted(RUNS.glob("*/*.json"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise FileNotFoundError(f"{RUNS} holds no saved run; expected one from: pytest benchmarks/")
+    return runs[-1]
+
+
+def write_page(run: Path) -> None:
+    """Put the tables of a run into docs/benchmarks.md and its plot beside it."""
+    saved = json.loads(run.read_text(encoding="utf-8"))
+    records = [entry["extra_info"] for entry in saved["benchmarks"] if entry["extra_info"]]
+    if not records:
+        raise ValueError(f"{run} compares no ops; expected a run of pytest benchmarks/")
+    commit = saved["commit_info"]
+    changed = ", changed since" if commit["dirty"] else ""
+    parts = [
+        f"{saved['machine_info']['line']}; {saved['datetime'][:10]}, "
+        f"commit {commit['id'][:10]}{changed}.",
+        f"![Cost against batch size]({PLOT.name})",
+        *(f"### {op}\n\n{table}" for op, table in tables(records).items()),
+    ]
+    measured = "\n\n".join([_START, *parts, _END])
+    page = PAGE.read_text(encoding="utf-8")
+    written = re.sub(f"{_START}.*{_END}", lambda _: measured, page, flags=re.DOTALL)
+    plot(records, PLOT)
+    _replace(PAGE, written)
+
+
+def plot(records: list[Record], path: Path) -> None:
+    """Time and memory against the batch, forward + backward in float32."""
+    from matplotlib.figure import Figure
+
+    families = _families(records)
+    figure = Figure(figsize=(4 * len(families), 6), layout="constrained")
+    axes = figure.subplots(2, len(families), squeeze=False, sharex="col")
+    for column, (title, rows) in enumerate(families.items()):
+        for name in (OURS, EAGER, COMPILED):
+            ran = [row for row in rows if "seconds" in row["results"][name]]
+            batches = [row["batch"] for row in ran]
+            measured = [row["results"][name] for row in ran]
+            seconds = [result["seconds"] for result in measured]
+            memory = [(result["memory"] or 0) / 1e6 for result in measured]
+            axes[0, column].loglog(batches, seconds, marker="o", label=name)
+            axes[1, column].loglog(batches, memory, marker="o", label=name)
+        axes[0, column].set_title(title)
+        axes[1, column].set_xlabel("batch")
+    axes[0, 0].set_ylabel("forward + backward, s")
+    axes[1, 0].set_ylabel("peak memory, MB")
+    axes[0, 0].legend()
+    figure.savefig(path, dpi=120)
+
+
+def _families(records: list[Record]) -> dict[str, list[Record]]:
+    """Records in order of batch, by op and family, where there are several batches to compare."""
+    families: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda record: record["batch"]):
+        if (record["dtype"], record["passes"]) == ("float32", "forward + backward"):
+            families.setdefault(f"{record['op']}\n{record['family']}", []).append(record)
+    return {title: rows for title, rows in families.items() if len(rows) > 1}
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def main() -> None:
+    """Write the page from the run on the command line, or from the newest one."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser.add_argument("run", type=Path, nargs="?", help="a saved run; default: the newest")
+    run = parser.parse_args().run or newest_run()
+    write_page(run)
+    print(f"{PAGE} and {PLOT} show {run}")
+
+
+if __name__ == "__main__":
+    main()
