@@ -38,7 +38,7 @@ class DemoConfig:
 def run_demo(folder: Path, *, seed: int = 0, config: DemoConfig | None = None) -> None:
     """Train, measure, and print the table; an interrupted demo continues.
 
-    Most of the base's training is on unordered tags ("red small circle, blue large square") and
+    Most of the base's training is on bags of words ("red large circle blue small square") and
     loose phrases ("something red left"), so that it knows words and places, but little of which
     belongs to what: the state in which web captions leave a CLIP. ComAlign then has to make up
     for it.

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from open_clip.model import CLIP
@@ -42,12 +43,10 @@ def test_the_mask_covers_the_words_only(tower):
     assert not mask[:, 0].any()
 
 
-def test_a_box_is_squeezed_and_an_image_is_cut(tower):
-    image = Image.new("RGB", (96, 32), "black")
-    image.paste("white", (0, 0, 20, 32))
-    cut, squeezed = tower.preprocess(image), tower.preprocess_box(image)
-    assert cut.shape == squeezed.shape == (3, 32, 32)
-    assert cut.max() < 0 < squeezed.max()
+def test_crops_are_normalised_as_images_are(tower):
+    image = Image.new("RGB", (32, 32), (200, 100, 50))
+    crops = np.asarray(image)[None]
+    assert torch.allclose(tower.preprocess_crops(crops)[0], tower.preprocess(image), atol=1e-6)
 
 
 def test_a_saved_tower_comes_back_equal(tower, images, tmp_path):
