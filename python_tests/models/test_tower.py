@@ -45,7 +45,7 @@ def test_the_mask_covers_the_words_only(tower):
 
 def test_crops_are_normalised_as_images_are(tower):
     image = Image.new("RGB", (32, 32), (200, 100, 50))
-    crops = np.asarray(image)[None]
+    crops = np.array(image)[None]
     assert torch.allclose(tower.preprocess_crops(crops)[0], tower.preprocess(image), atol=1e-6)
 
 
