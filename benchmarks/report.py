@@ -90,17 +90,18 @@ def _markdown(rows: list[list[str]]) -> str:
 
 
 def newest_run() -> Path:
-    """The run that pytest-benchmark saved last."""
-    runs = sorted(RUNS.glob("*/*.json"), key=lambda path: path.stat().st_mtime)
-    if not runs:
-        raise FileNotFoundError(f"{RUNS} holds no saved run; expected one from: pytest benchmarks/")
-    return runs[-1]
+    """The run that was saved last among those that compare ops."""
+    runs = sorted(RUNS.glob("*/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for run in runs:
+        if _records(_read(run)):
+            return run
+    raise FileNotFoundError(f"{RUNS} holds no comparison of ops; make one with: pytest benchmarks/")
 
 
 def write_page(run: Path) -> None:
     """Put the tables of a run into docs/benchmarks.md and its plot beside it."""
-    saved = json.loads(run.read_text(encoding="utf-8"))
-    records = [entry["extra_info"] for entry in saved["benchmarks"] if entry["extra_info"]]
+    saved = _read(run)
+    records = _records(saved)
     if not records:
         raise ValueError(f"{run} compares no ops; expected a run of pytest benchmarks/")
     commit = saved["commit_info"]
@@ -116,6 +117,15 @@ def write_page(run: Path) -> None:
     written = re.sub(f"{_START}.*{_END}", lambda _: measured, page, flags=re.DOTALL)
     plot(records, PLOT)
     _replace(PAGE, written)
+
+
+def _read(run: Path) -> dict[str, Any]:
+    saved: dict[str, Any] = json.loads(run.read_text(encoding="utf-8"))
+    return saved
+
+
+def _records(saved: dict[str, Any]) -> list[Record]:
+    return [entry["extra_info"] for entry in saved["benchmarks"] if entry["extra_info"]]
 
 
 def plot(records: list[Record], path: Path) -> None:
@@ -135,6 +145,9 @@ def plot(records: list[Record], path: Path) -> None:
             axes[0, column].loglog(batches, seconds, marker="o", label=name)
             axes[1, column].loglog(batches, memory, marker="o", label=name)
         axes[0, column].set_title(title)
+        batches = [row["batch"] for row in rows]
+        axes[1, column].set_xticks(batches, map(str, batches), minor=False)
+        axes[1, column].minorticks_off()
         axes[1, column].set_xlabel("batch")
     axes[0, 0].set_ylabel("forward + backward, s")
     axes[1, 0].set_ylabel("peak memory, MB")
