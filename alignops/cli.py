@@ -110,9 +110,21 @@ def _info(options: argparse.Namespace) -> None:
 
     import alignops
 
-    facts = {"alignops": alignops.__version__, "python": platform.python_version()}
-    for name, fact in {**facts, "torch": torch.__version__, **alignops.build_info()}.items():
-        print(f"{name:<20}{fact}")
+    built = alignops.build_info()
+    library = (
+        f"{built['cpu_capability']} variant, by {built['compiler']} against torch {built['torch']}"
+        if built["loaded"]
+        else f"none, ops run on plain torch: {built['reason']}"
+    )
+    cuda = "built" if built.get("cuda") else "none, ops run on plain torch on CUDA devices"
+    for name, fact in {
+        "alignops": alignops.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "CPU kernels": library,
+        "CUDA kernels": cuda,
+    }.items():
+        print(f"{name:<14}{fact}")
 
 
 def _method(name: str) -> "Method":

@@ -13,7 +13,13 @@ from alignops.training import Interrupted, Run
 from alignops.training.config_values import to_values
 
 MINIATURE = DemoConfig(
-    scenes=64, held_out=16, word_steps=4, sentence_steps=2, comalign_steps=3, batch_size=16
+    base_scenes=64,
+    comalign_scenes=32,
+    held_out=16,
+    word_steps=4,
+    sentence_steps=2,
+    comalign_steps=3,
+    batch_size=16,
 )
 KINDS = ("attribute swap", "relation swap", "attribute replace", "object replace")
 
@@ -103,7 +109,7 @@ def test_clip_and_comalign_train_on_a_folder(photos, tmp_path, capsys):
 def test_info_says_what_is_installed(capsys):
     assert main(["info"]) == 0
     printed = capsys.readouterr().out
-    for name in ("alignops", "python", "torch", "loaded"):
+    for name in ("alignops", "python", "torch", "CPU kernels", "CUDA kernels"):
         assert name in printed
 
 
