@@ -69,13 +69,13 @@ def compare(
     `benchmark.extra_info`: per competitor its median "seconds" and its peak "memory" in bytes above
     inputs and outputs, or the reason for which it was "skipped".
     """
+    torch.manual_seed(0)
     backward = _PASSES[passes]
     runnable = {name: _function(peer) for name, peer in peers.items()}
     _check_agreement(ours, {EAGER: eager} | runnable, size.with_batch(MINIATURE), backward)
     if benchmark.disabled:
         size = size.with_batch(MINIATURE)
 
-    torch.manual_seed(0)
     inputs = size.inputs(_DTYPES[dtype])
     definitions = _definitions(eager, size, _DTYPES[dtype], backward, compile=benchmark.enabled)
     competitors = definitions | runnable

@@ -28,13 +28,16 @@ def metric_learning_loss(
     """The supervised contrastive loss, both ways; a negative text has a label of its own."""
     from pytorch_metric_learning.distances import DotProductSimilarity
     from pytorch_metric_learning.losses import SupConLoss
+    from pytorch_metric_learning.reducers import MeanReducer
 
     similarity = DotProductSimilarity(normalize_embeddings=False)
-    supervised = SupConLoss(temperature=1 / logit_scale, distance=similarity)
+    # The package's own reducer leaves out the losses that are rounded to zero.
+    supervised = SupConLoss(1 / logit_scale, distance=similarity, reducer=MeanReducer())
     image_label = torch.arange(len(image))
     own_label = len(image) + torch.arange(len(text))
     text_label = torch.where(text_is_positive, text_image, own_label)
     of_image = supervised(image, image_label, ref_emb=text, ref_labels=text_label)
-    of_text = supervised(text, text_label, ref_emb=image, ref_labels=image_label)
+    positive, owner = text[text_is_positive], text_image[text_is_positive]
+    of_text = supervised(positive, owner, ref_emb=image, ref_labels=image_label)
     loss: Tensor = (of_image + of_text) / 2
     return loss
