@@ -1,5 +1,6 @@
 """Drives CMake and Ninja; what is compiled, and how, is in CMakeLists.txt."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,11 @@ class CMakeBuild(build_ext):
         """Build every target of CMakeLists.txt; a second run compiles what has changed."""
         build = ROOT / "build" / f"cmake-{sys.implementation.cache_tag}"
         prefix = ROOT if self.inplace else Path(self.build_lib).resolve()
-        self._cmake("-S", ROOT, "-B", build, "-G", "Ninja", f"-DPython_EXECUTABLE={sys.executable}")
+        # Named anew each time: those of an earlier, isolated build are gone with its environment.
+        tools = [f"-DPython_EXECUTABLE={sys.executable}"]
+        if ninja := shutil.which("ninja"):
+            tools.append(f"-DCMAKE_MAKE_PROGRAM={ninja}")
+        self._cmake("-S", ROOT, "-B", build, "-G", "Ninja", *tools)
         self._cmake("--build", build)
         self._cmake("--install", build, "--prefix", prefix)
 
