@@ -35,7 +35,7 @@ def _tests_of(op: str) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--large", action="store_true", help="also the sizes that take minutes each")
+    parser.addoption("--large", action="store_true", help="also the largest sizes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.path.parent == ROOT / "benchmarks" and item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason="takes minutes; pytest benchmarks/ --large"))
+            item.add_marker(pytest.mark.skip(reason="large: pytest benchmarks/ --large"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 Call: TypeAlias = Callable[[], tuple[Tensor, ...]]
 
-SECONDS = 4.0
+SECONDS = 2.0
 ROUNDS = range(3, 101)
 
 _PROCESS = Path("/proc/self")
