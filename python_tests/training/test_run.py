@@ -27,8 +27,8 @@ def test_a_model_appears_whole_or_not_at_all(tmp_path):
 
 
 def test_the_same_configuration_takes_the_run_up(tmp_path):
-    Run.open(tmp_path / "run", "clip", CONFIG)
-    Run.open(tmp_path / "run", "clip", CONFIG)
+    opened = Run.open(tmp_path / "run", "clip", CONFIG)
+    assert Run.open(tmp_path / "run", "clip", CONFIG).settings == opened.settings
 
 
 def test_another_configuration_replaces_one_that_was_never_trained(tmp_path):
