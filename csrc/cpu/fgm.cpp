@@ -1,10 +1,11 @@
 // alignops::fgm_similarity on the CPU.
-#include "core/fgm.h"
 
 #include <torch/csrc/stable/library.h>
 
 #include <tuple>
 
+#include "core/fgm_backward.h"
+#include "core/fgm_forward.h"
 #include "cpu/arguments.h"
 #include "cpu/runtime.h"
 
@@ -85,7 +86,7 @@ std::tuple<Tensor, Tensor> fgm_similarity_backward(const Tensor& grad_x_to_y,
   const Tensor score_y = checked(grad_y_to_x, {bx, by}, accumulation_type(x));
   const Tensor winners_x = checked(x_argmax, {bx, by, n}, argmax_type(m));
   const Tensor winners_y = checked(y_argmax, {bx, by, m}, argmax_type(n));
-  Tensor grad_x = zeros_like(pair.x), grad_y = zeros_like(pair.y);
+  Tensor grad_x = torch::stable::empty_like(pair.x), grad_y = torch::stable::empty_like(pair.y);
   dispatch(x, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;
