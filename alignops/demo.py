@@ -24,8 +24,10 @@ class DemoConfig:
     """The size of the demo: the defaults take minutes on two cores.
 
     Attributes:
-        base_scenes: scenes that the base is trained on.
-        comalign_scenes: scenes that ComAlign is trained on, a part of them.
+        word_scenes: scenes whose words and phrases the base is trained on.
+        close_ups: pictures of single objects among them.
+        sentence_scenes: scenes whose sentences the base and ComAlign are trained on, a part of
+            them.
         held_out: scenes for validation, and as many for the test.
         word_steps: steps of the base on bags of words and loose phrases.
         sentence_steps: steps of the base on sentences, afterwards.
@@ -33,12 +35,13 @@ class DemoConfig:
         batch_size: pairs per step of the base; ComAlign takes twice as many.
     """
 
-    base_scenes: int = 16000
-    comalign_scenes: int = 4000
+    word_scenes: int = 8000
+    close_ups: int = 8000
+    sentence_scenes: int = 4000
     held_out: int = 1000
-    word_steps: int = 1000
+    word_steps: int = 500
     sentence_steps: int = 120
-    comalign_steps: int = 700
+    comalign_steps: int = 400
     batch_size: int = 64
 
 
@@ -57,18 +60,21 @@ def run_demo(folder: Path, *, seed: int = 0, config: DemoConfig | None = None) -
     """
     size = config or DemoConfig()
     scenes = SceneConfig(
-        train=size.base_scenes, validation=size.held_out, test=size.held_out, size=_BASE_SIZE
+        train=size.sentence_scenes, validation=size.held_out, test=size.held_out, size=_BASE_SIZE
     )
     sentences = DataConfig(seed=seed, scenes=scenes)
-    tags = replace(sentences, scenes=replace(scenes, styles=_WORDS))
-    crops = replace(sentences, scenes=replace(scenes, train=size.comalign_scenes, size=_CROP_SIZE))
+    words = replace(
+        sentences,
+        scenes=replace(scenes, train=size.word_scenes, close_ups=size.close_ups, styles=_WORDS),
+    )
+    crops = replace(sentences, scenes=replace(scenes, size=_CROP_SIZE))
 
     def loop(steps: int, batch_size: int) -> LoopConfig:
         return LoopConfig(steps=steps, batch_size=batch_size, seed=seed)
 
-    words = train_clip(
+    word_base = train_clip(
         ClipConfig(
-            data=tags,
+            data=words,
             tower=TowerConfig(image_size=_BASE_SIZE, words=VOCABULARY),
             loop=loop(size.word_steps, size.batch_size),
             optimizer=OptimizerConfig(lr=2e-3),
@@ -79,7 +85,7 @@ def run_demo(folder: Path, *, seed: int = 0, config: DemoConfig | None = None) -
     base = train_clip(
         ClipConfig(
             data=sentences,
-            tower=TowerConfig(name=str(words.model)),
+            tower=TowerConfig(name=str(word_base.model)),
             loop=loop(size.sentence_steps, size.batch_size),
             optimizer=OptimizerConfig(lr=1e-3),
         ),

@@ -13,8 +13,9 @@ from alignops.training import Interrupted, Run
 from alignops.training.config_values import to_values
 
 MINIATURE = DemoConfig(
-    base_scenes=64,
-    comalign_scenes=32,
+    word_scenes=64,
+    close_ups=32,
+    sentence_scenes=32,
     held_out=16,
     word_steps=4,
     sentence_steps=2,

@@ -16,7 +16,7 @@ from alignops.data import (
     split_flickr,
     split_scenes,
 )
-from alignops.data.scenes import Style
+from alignops.data.scenes import Style, draw_close_ups
 from alignops.vision.boxes import Boxes, grid_boxes, load_detections
 
 
@@ -26,6 +26,7 @@ class SceneConfig:
 
     Attributes:
         train: scenes to train on.
+        close_ups: pictures of single objects to train on besides.
         validation: scenes to choose by.
         test: scenes to report on.
         objects: objects per scene, 2 to 4.
@@ -34,6 +35,7 @@ class SceneConfig:
     """
 
     train: int = 8000
+    close_ups: int = 0
     validation: int = 1000
     test: int = 1000
     objects: int = 2
@@ -96,8 +98,9 @@ def _open_scenes(config: DataConfig) -> Splits[PairedDataset]:
         objects=counts.objects,
         seed=config.seed,
     )
+    train = parts.train + draw_close_ups(counts.close_ups, seed=config.seed)
     return Splits(
-        SceneDataset(parts.train, size=counts.size, styles=counts.styles, seed=config.seed),
+        SceneDataset(train, size=counts.size, styles=counts.styles, seed=config.seed),
         SceneDataset(parts.validation, size=counts.size),
         SceneDataset(parts.test, size=counts.size),
     )

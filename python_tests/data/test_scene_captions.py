@@ -52,6 +52,12 @@ def test_phrases_tell_one_property_and_the_side_of_each_end():
         assert len(texts) == 2
 
 
+@pytest.mark.parametrize("style", ["tags", "phrases"])
+def test_without_a_relation_the_words_alone_are_left(style):
+    graph = SceneGraph((Entity("circle", ("red",)),), ())
+    assert sorted(describe(graph, style, Random(0)).split()) == ["circle", "red"]
+
+
 def test_vocabulary_holds_every_word():
     dataset = SceneDataset(
         draw_scenes(500, objects=3, seed=0), styles=("natural", "tags", "phrases")

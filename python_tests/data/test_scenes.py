@@ -3,7 +3,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from alignops.data.scenes import Scene, draw_scenes, meaning, render, split_scenes
+from alignops.data.scenes import (
+    Scene,
+    draw_close_ups,
+    draw_scenes,
+    meaning,
+    render,
+    split_scenes,
+)
 from alignops.data.scenes.description import predicates
 from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES
 from alignops.text.scene_graph import Entity, Relation, SceneGraph
@@ -48,6 +55,21 @@ def test_every_shape_colour_and_predicate_occurs():
     assert {object_.shape for scene in scenes for object_ in scene.objects} == set(SHAPES)
     assert {object_.colour for scene in scenes for object_ in scene.objects} == set(COLOURS)
     assert {scene.graph.relations[0].predicate for scene in scenes} == set(INVERSE)
+
+
+def test_close_ups_show_one_object_and_no_size():
+    close_ups = draw_close_ups(200, seed=1)
+    assert close_ups[:10] == draw_close_ups(10, seed=1)
+    assert {scene.objects[0].shape for scene in close_ups} == set(SHAPES)
+    for scene in close_ups:
+        (object_,) = scene.objects
+        assert scene.caption == f"A {object_.colour} {object_.shape}."
+        assert scene.satisfies(scene.graph)
+        x0, y0, x1, y1 = object_.box
+        assert min(x0, y0) >= 0
+        assert max(x1, y1) <= 32
+        assert x1 - x0 == y1 - y0 >= 16
+        assert (render(scene)[y0:y1, x0:x1] != 32).any(2).mean() > 0.3
 
 
 def test_predicates_of_boxes():

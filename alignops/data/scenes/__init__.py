@@ -9,7 +9,7 @@ from alignops.data.scenes.compositional import (
 from alignops.data.scenes.dataset import SceneDataset
 from alignops.data.scenes.description import CANVAS, Scene, SceneObject, meaning
 from alignops.data.scenes.rendering import render
-from alignops.data.scenes.sampling import draw_scenes, split_scenes
+from alignops.data.scenes.sampling import draw_close_ups, draw_scenes, split_scenes
 
 __all__ = [
     "CANVAS",
@@ -22,6 +22,7 @@ __all__ = [
     "Style",
     "compositional_pairs",
     "describe",
+    "draw_close_ups",
     "draw_scenes",
     "meaning",
     "render",

@@ -36,7 +36,8 @@ def sentence(graph: SceneGraph, template: int) -> str:
     """Write all relations of a graph in one sentence.
 
     Args:
-        graph: entities and relations; an entity outside every relation is not mentioned.
+        graph: entities and relations; an entity outside every relation is not mentioned, unless
+            there is no relation.
         template: index into `TEMPLATES`.
 
     Returns:
@@ -44,7 +45,7 @@ def sentence(graph: SceneGraph, template: int) -> str:
         of a small pink ring."
     """
     named: set[int] = set()
-    statements = []
+    statements = [] if graph.relations else [f"a {entity.phrase}" for entity in graph.entities]
     for relation in graph.relations:
         statements.append(
             TEMPLATES[template].format(
@@ -73,8 +74,11 @@ def tags(graph: SceneGraph, rng: Random) -> str:
 def phrases(graph: SceneGraph, rng: Random) -> str:
     """Give one property and the side of each end of a relation, such as "something red left, ...".
 
-    Teaches words and places without saying which attribute goes with which noun.
+    Teaches words and places without saying which attribute goes with which noun. Where there is no
+    relation: the bag of words.
     """
+    if not graph.relations:
+        return tags(graph, rng)
     relation = rng.choice(graph.relations)
     ends = [
         (graph.entities[relation.subject], _SIDE[relation.predicate]),

@@ -21,7 +21,7 @@ Meaning = frozenset[tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class SceneObject:
-    """One coloured shape and where it lies."""
+    """One coloured shape and where it lies; its size is "" where nothing shows it."""
 
     shape: str
     colour: str
@@ -31,7 +31,7 @@ class SceneObject:
     @property
     def entity(self) -> Entity:
         """The object as a caption names it: "small red circle"."""
-        return Entity(self.shape, (self.size, self.colour))
+        return Entity(self.shape, tuple(filter(None, (self.size, self.colour))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Scene:
     """An image that is known down to its last pixel.
 
     Attributes:
-        objects: 2 to 4 objects, no two of them alike, boxes apart by a pixel or more.
+        objects: 2 to 4 objects, no two of them alike, boxes apart by a pixel or more; or the one of
+            a close-up.
         graph: what the caption states: one entity per object, in the objects' order, and a chain of
             relations (0, 1), (1, 2), ... Each chained pair lies apart along one axis only, so
             exactly one of the four predicates is true of it.

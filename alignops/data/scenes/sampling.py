@@ -38,6 +38,23 @@ def draw_scenes(count: int, *, objects: int = 2, seed: int) -> list[Scene]:
     return list(islice(_scenes(objects, seed), count))
 
 
+def draw_close_ups(count: int, *, seed: int) -> list[Scene]:
+    """Draw pictures of a single object each, near enough to show what shape it has.
+
+    Nothing is small or large in them: their captions name colour and shape.
+
+    Args:
+        count: how many.
+        seed: the same seed gives the same pictures, and a longer draw begins with the shorter one.
+
+    Raises:
+        ValueError: if `count` is negative.
+    """
+    _check_count("count", count)
+    rng = Random(seed)
+    return [_close_up(rng) for _ in range(count)]
+
+
 def split_scenes(
     *, train: int, validation: int, test: int, objects: int = 2, seed: int
 ) -> Splits[list[Scene]]:
@@ -116,6 +133,14 @@ def _scene(rng: Random, count: int) -> Scene:
     )
     graph = SceneGraph(tuple(object_.entity for object_ in objects), relations)
     return Scene(objects, graph, rng.randrange(len(TEMPLATES)))
+
+
+def _close_up(rng: Random) -> Scene:
+    shape, colour, _ = rng.choice(_KINDS)
+    side = rng.randint(CANVAS // 2, CANVAS)
+    x, y = rng.randint(0, CANVAS - side), rng.randint(0, CANVAS - side)
+    object_ = SceneObject(shape, colour, "", (x, y, x + side, y + side))
+    return Scene((object_,), SceneGraph((object_.entity,), ()), 0)
 
 
 def _place(rng: Random, sides: list[int]) -> list[Box]:
