@@ -6,7 +6,7 @@ from torch.distributed import ProcessGroup
 
 from alignops.ops.arguments import embedding_pair
 from alignops.ops.logsumexp import scale_tensor
-from alignops.reference.components import accumulation_dtype
+from alignops.ops.matched import matched_similarity
 
 _REDUCTIONS = ("mean", "sum")
 
@@ -39,8 +39,7 @@ def multi_positive_contrastive_loss(
     Args:
         image: (B, D), float64, float32, bfloat16 or float16; L2-normalised by the caller.
         text: (T, D) of the same type and device, L2-normalised by the caller.
-        text_image: (T,) int64, the image in [0, B) that each text belongs to; a value outside is an
-            undefined index.
+        text_image: (T,) int64, the image in [0, B) that each text belongs to.
         text_is_positive: (T,) bool, False for a hard negative; None = all positive.
         logit_scale: inverse temperature: a float, or a 0-d tensor, with gradient.
         reduction: "mean" or "sum".
@@ -55,7 +54,8 @@ def multi_positive_contrastive_loss(
         ValueError: shapes, devices or embedding sizes do not fit together, or `reduction` is
             unknown.
         NotImplementedError: `group` is given.
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative is asked for, or (on the CPU) a value of `text_image` is
+            not the index of an image.
     """
     if group is not None:
         raise NotImplementedError(
@@ -99,19 +99,28 @@ def _loss(
     reduction: str = "mean",
 ) -> Tensor:
     row, col = torch.ops.alignops.similarity_logsumexp(image, text, logit_scale)
-    dtype = accumulation_dtype(image.dtype)
-    matched = logit_scale * (image[text_image].to(dtype) * text.to(dtype)).sum(-1)
-    positive = torch.ones_like(matched) if text_is_positive is None else text_is_positive.to(dtype)
-
-    positives_of = torch.zeros_like(row).index_add(0, text_image, positive)
-    weight = positive / positives_of[text_image].clamp(min=1)
-    image_loss = (weight * (row[text_image] - matched)).sum()
-    text_loss = (positive * (col - matched)).sum()
-    if reduction == "mean":
-        image_loss = image_loss / (positives_of > 0).sum().clamp(min=1)
-        text_loss = text_loss / positive.sum().clamp(min=1)
-    loss: Tensor = (image_loss + text_loss) / 2
+    matched = logit_scale * matched_similarity(image, text, text_image)
+    of_image, of_text = _weights(row, text_image, text_is_positive, reduction)
+    image_terms = of_image * (row.index_select(0, text_image) - matched)
+    loss: Tensor = (image_terms + of_text * (col - matched)).sum() / 2
     return loss
+
+
+@torch.no_grad()
+def _weights(
+    row: Tensor, text_image: Tensor, text_is_positive: Tensor | None, reduction: str
+) -> tuple[Tensor, Tensor]:
+    """What each text counts (T,) in the loss of the images and in that of the texts."""
+    if text_is_positive is None:
+        of_text = row.new_ones(text_image.shape)
+    else:
+        of_text = text_is_positive.to(row.dtype)
+    positives = row.new_zeros(row.shape).index_add(0, text_image, of_text)
+    of_image = of_text / positives.clamp(min=1).index_select(0, text_image)
+    if reduction == "sum":
+        return of_image, of_text
+    images = (positives > 0).sum().clamp(min=1)
+    return of_image / images, of_text / of_text.sum().clamp(min=1)
 
 
 # Composite: autograd, fake tensors and every device come from the ops it is made of.

@@ -44,6 +44,8 @@ inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>*
 // of an own row should find several winners.
 constexpr int64_t kOwnStretchBytes = 256 * 1024, kOtherStretchBytes = 24 * 1024;
 constexpr int64_t kMinOtherSamples = 4;
+// Tasks are made at least this many where the batch allows, so that a few threads find equal work.
+constexpr int64_t kMinTasks = 8;
 
 /// How many samples of `count` components fit with one stretch of each.
 template <class T>
@@ -52,11 +54,10 @@ inline int64_t samples_of(int64_t bytes, int64_t count) {
   return std::max<int64_t>(1, bytes / sample_bytes);
 }
 
-/// How many own samples make a task: few enough for kMinBlocks tasks, so that a few threads find
-/// equal work.
+/// How many own samples make a task.
 template <class In>
 int64_t fgm_backward_samples(const Components<In>& own) {
-  return std::clamp<int64_t>((own.batch + kMinBlocks - 1) / kMinBlocks, 1,
+  return std::clamp<int64_t>((own.batch + kMinTasks - 1) / kMinTasks, 1,
                              samples_of<Accumulator<In>>(kOwnStretchBytes, own.count));
 }
 

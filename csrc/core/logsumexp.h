@@ -130,7 +130,7 @@ class LogsumexpBackward {
         const Vector<T> of_row = grad_row * exp(value - row);
         const Vector<T> of_col =
             load_first(grad_col + j, width) * exp(value - load_first(col + j, width));
-        store_first<T>(s + j, of_row + of_col, width);
+        store_first<T>(s + j, flush_tiny<T>(of_row + of_col), width);
       }
     }
   }

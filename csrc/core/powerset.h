@@ -213,7 +213,7 @@ class PowersetBackward {
       const Vector<T> sigmoid = 1 / (1 + e), tanh = (1 - e) * sigmoid;
       const Vector<T> gradient = through_r2t * (1 + parameters_.zeta * (negative ? -tanh : tanh)) +
                                  through_t2r * (negative ? e * sigmoid : sigmoid);
-      store_first<T>(at, gradient, width);
+      store_first<T>(at, flush_tiny<T>(gradient), width);
     }
   }
 

@@ -64,8 +64,8 @@ struct Block {
 // product more in packing than a larger one costs its epilogue in misses.
 constexpr int64_t kTileRows = 512;
 // Blocks are made at least this many where the rows allow, so that a few threads find equal work.
-constexpr int64_t kMinBlocks = 8;
-constexpr int64_t kMinBlockRows = 64;
+constexpr int64_t kMinBlocks = 4;
+constexpr int64_t kMinBlockRows = 128;
 
 /// Cut the samples into blocks of whole samples, each of at most `target` rows where a sample
 /// allows.

@@ -13,7 +13,25 @@
 
 #include "core/tiles.h"
 
+// Of the BLAS that torch brings along on x86; null where it brings another.
+extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
+
 namespace alignops {
+
+/// While it lives, the calling thread's matrix products are its own work alone. Otherwise MKL would
+/// cut one up by the number of torch's threads even inside a worker, and round it differently.
+class OneThreadedBlas {
+ public:
+  OneThreadedBlas() : before_(MKL_Set_Num_Threads_Local ? MKL_Set_Num_Threads_Local(1) : 0) {}
+  ~OneThreadedBlas() {
+    if (MKL_Set_Num_Threads_Local) MKL_Set_Num_Threads_Local(before_);
+  }
+  OneThreadedBlas(const OneThreadedBlas&) = delete;
+  OneThreadedBlas& operator=(const OneThreadedBlas&) = delete;
+
+ private:
+  const int before_;
+};
 
 struct TorchRuntime {
   /// C = alpha * A B + beta * C; with beta = 0, C is not read.
@@ -39,6 +57,7 @@ struct TorchRuntime {
       std::atomic<int64_t> next{first};
       const int64_t threads = std::min<int64_t>(last - first, workers_.size());
       torch::stable::parallel_for(0, threads, 1, [&](int64_t thread, int64_t) {
+        const OneThreadedBlas one_threaded;
         auto& worker = workers_[thread];
         if (!worker) worker.emplace(make_worker_());
         for (int64_t task = next++; task < last; task = next++) (*worker)(task);

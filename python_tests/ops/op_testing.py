@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import alignops
-from alignops.reference import exact_powerset, fgm, logsumexp, powerset
+from alignops.ops.matched import matched_similarity
+from alignops.reference import exact_powerset, fgm, logsumexp, matched, powerset
 
 TAU, ZETA = 0.1, 0.75
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -64,6 +65,11 @@ class Problem:
         text = text[: len(text) if len(image) else 0]
         text_image = torch.randint(max(len(image), 1), (len(text),), generator=generator)
         return image, text, scale, text_image, self._mask((len(text), 1), generator, rows=True)
+
+    def texts_with_image(self) -> tuple[Tensor, ...]:
+        """image (B, D), text (T, D), text_image (T,)."""
+        image, text, _, text_image, _ = self.images_and_texts()
+        return image, text, text_image
 
     def _side(self, shape: tuple[int, int], generator: torch.Generator):
         if self.grid:
@@ -203,6 +209,13 @@ CONTRASTIVE = Op(
     lambda image, text, scale, of, positive: (image, text, of, positive, scale, "mean"),
     differentiable=3,
 )
+MATCHED = Op(
+    "matched_similarity",
+    lambda image, text, of: (matched_similarity(image, text, of),),
+    lambda image, text, of: (matched.matched_similarity(image, text, of),),
+    Problem.texts_with_image,
+    lambda *inputs: inputs,
+)
 COMPONENT_OPS = (FGM, POWERSET, EXACT_POWERSET)
 OPS = (*COMPONENT_OPS, LOGSUMEXP, CONTRASTIVE)
 
@@ -294,14 +307,16 @@ def assert_gradients(op: Op, problem: Problem):
 
 # Sizes around the edges of what the kernels work in: (batch, n, other, m, dim).
 TILE_EDGES = [
-    *[(1, rows, 2, 3, 5) for rows in (383, 384, 385)],
-    *[(rows, 1, 3, 2, 5) for rows in (383, 385, 513)],
+    *[(1, rows, 2, 3, 5) for rows in (511, 512, 513)],
+    *[(rows, 1, 3, 2, 5) for rows in (511, 513, 641)],
     *[(3, 24, samples, 24, 9) for samples in (15, 16, 17, 33)],
     *[(2, 3, 2, count, 4) for count in (255, 256, 257)],
     *[(3, 2, 2, 3, dim) for dim in (127, 128, 129)],
     (52, 10, 27, 9, 6),
     (2, 65, 3, 129, 3),
     (2050, 1, 2, 2, 3),
+    (1, 2100, 2, 1, 4),
+    (2, 3, 1, 2100, 5),
 ]
 
 
