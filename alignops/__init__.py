@@ -8,11 +8,13 @@ from alignops.library import build_info
 from alignops.ops import (
     FgmSimilarity,
     PowersetSimilarity,
+    ScanSimilarity,
     SimilarityLogsumexp,
     exact_powerset_similarity,
     fgm_similarity,
     multi_positive_contrastive_loss,
     powerset_similarity,
+    scan_similarity,
     similarity_logsumexp,
 )
 
@@ -21,11 +23,13 @@ __version__ = "0.1.0"
 __all__ = [
     "FgmSimilarity",
     "PowersetSimilarity",
+    "ScanSimilarity",
     "SimilarityLogsumexp",
     "build_info",
     "exact_powerset_similarity",
     "fgm_similarity",
     "multi_positive_contrastive_loss",
     "powerset_similarity",
+    "scan_similarity",
     "similarity_logsumexp",
 ]

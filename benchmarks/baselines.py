@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import leaky_relu, softplus
 
 
 def fgm_similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,6 +32,14 @@ def exact_powerset_similarity(regions: Tensor, phrases: Tensor) -> tuple[Tensor,
     count = regions.shape[1]
     subsets = (torch.arange(2**count)[:, None] >> torch.arange(count) & 1).to(s.dtype)
     return _maximum(subsets @ s, -1).mean(-1), s.clamp(min=0).sum(-2).mean(-1)
+
+
+def scan_similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """SCAN's matching, for embeddings of norm 1."""
+    c = leaky_relu(_similarities(x, y), 0.1)
+    of_x = (c / c.square().sum(1, keepdim=True).sqrt()).amax(3).mean(1)
+    of_y = (c / c.square().sum(3, keepdim=True).sqrt()).amax(1).mean(2)
+    return of_x, of_y
 
 
 def similarity_logsumexp(x: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,9 @@ class Peer:
     run: Function
 
 
-def over(sizes: Sequence[Size], large: Sequence[Size] = ()) -> pytest.MarkDecorator:
+def over(
+    sizes: Sequence[Size], large: Sequence[Size] = (), passes: Sequence[str] = tuple(_PASSES)
+) -> pytest.MarkDecorator:
     """Repeat a benchmark for every size, type and choice of passes; large sizes are marked slow."""
     return pytest.mark.parametrize(
         ("size", "dtype", "passes"),
@@ -41,13 +43,13 @@ def over(sizes: Sequence[Size], large: Sequence[Size] = ()) -> pytest.MarkDecora
             pytest.param(
                 size,
                 dtype,
-                passes,
-                id=f"{size}, {dtype}, {passes}",
+                which,
+                id=f"{size}, {dtype}, {which}",
                 marks=[pytest.mark.slow] if size in large else [],
             )
             for size in (*sizes, *large)
             for dtype in _DTYPES
-            for passes in _PASSES
+            for which in passes
         ],
     )
 

@@ -10,11 +10,10 @@
 
 namespace alignops {
 
-/// A winner as the gradient sees it: `weight` times the stretch of the other side's rows that
-/// starts at `offset`.
+/// A winner as the gradient sees it: `weight` times a stretch of one of the other side's rows.
 template <class T>
 struct WeightedRow {
-  int32_t offset;
+  const T* row;
   T weight;
 };
 
@@ -27,12 +26,11 @@ constexpr int64_t kStretch = kStretchVectors * kLanes<T>;
 
 /// out += sum of weighted rows, over a stretch, in registers.
 template <class T>
-inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>* last,
-                              const T* rows, T* out) {
+inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>* last, T* out) {
   Vector<T> sum[kStretchVectors];
   for (int64_t v = 0; v < kStretchVectors; ++v) sum[v] = load(out + v * kLanes<T>);
   for (const WeightedRow<T>* item = first; item != last; ++item) {
-    const T* row = rows + item->offset;
+    const T* row = item->row;
     for (int64_t v = 0; v < kStretchVectors; ++v)
       sum[v] += item->weight * load(row + v * kLanes<T>);
   }
@@ -102,8 +100,7 @@ class FgmBackward {
         T* to = gradient_.get() + stretch * rows * kStretch<T>;
         for (int64_t row = 0; row < rows; ++row) {
           const WeightedRow<T>* from = winners_.get() + (row == 0 ? 0 : ends_[row - 1]);
-          add_weighted_rows(from, winners_.get() + ends_[row], others_.get(),
-                            to + row * kStretch<T>);
+          add_weighted_rows(from, winners_.get() + ends_[row], to + row * kStretch<T>);
         }
       }
     }
@@ -145,7 +142,7 @@ class FgmBackward {
     for_each_pair(pairs, own_argmax, other_argmax, [&](int64_t a, int64_t b, const auto& winners) {
       int32_t* ends = ends_.get() + winners.own_row;
       const auto entry = [&](int64_t l, T weight) {
-        return WeightedRow<T>{static_cast<int32_t>((winners.other_row + l) * kStretch<T>), weight};
+        return WeightedRow<T>{others_.get() + (winners.other_row + l) * kStretch<T>, weight};
       };
       own_.for_each_valid(a, [&](int64_t k) {
         const int64_t l = winners.of_own[k];

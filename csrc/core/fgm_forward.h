@@ -1,119 +1,18 @@
-// FGM's forward.
-//
-// The columns of a panel are interleaved: first components of all its samples, then all second
-// ones, and so on. A maximum over the components of a sample is then a vertical one between
-// vectors, in both directions, for any number of components.
+// FGM's forward, on panels of interleaved columns.
 #pragma once
 
 #include <algorithm>
-#include <limits>
 
 #include "core/fgm.h"
+#include "core/maximum.h"
+#include "core/panels.h"
 #include "core/tiles.h"
 #include "core/vector.h"
 
 namespace alignops {
 
-template <class T>
-constexpr T kLowest = -std::numeric_limits<T>::infinity();
-
-/// A running maximum in every lane, and the index where it was met. The first NaN wins and stays;
-/// among equals the first.
-template <class T, bool kArgmax>
-struct Maximum {
-  Vector<T> value = Vector<T>{} + kLowest<T>;
-  Vector<Integer<T>> arg{};
-
-  Maximum() = default;
-  Maximum(const T* values, const Integer<T>* args) : value(load(values)) {
-    if constexpr (kArgmax) arg = load(args);
-  }
-
-  void take(Vector<T> next, int64_t index) {
-    const auto better = ~(next <= value) & (value == value);
-    value = better ? next : value;
-    if constexpr (kArgmax) arg = better ? decltype(arg){} + static_cast<Integer<T>>(index) : arg;
-  }
-
-  void save(T* values, Integer<T>* args) const {
-    store(values, value);
-    if constexpr (kArgmax) store(args, arg);
-  }
-};
-
-/// The first `width` lanes of a vector's worth of memory, which may all be read; the lowest value
-/// behind them.
-template <class T>
-inline Vector<T> load_or_lowest(const T* from, int64_t width) {
-  if (width >= kLanes<T>) return load(from);
-  Vector<Integer<T>> lane;
-  for (int64_t i = 0; i < kLanes<T>; ++i) lane[i] = i;
-  return lane < static_cast<Integer<T>>(width) ? load(from) : Vector<T>{} + kLowest<T>;
-}
-
-/// Samples of the column side, longest first, with their components interleaved: component l of the
-/// samples that have one are columns [offsets[l], offsets[l + 1]), in the order of `samples`.
-struct FgmPanel {
-  std::vector<int64_t> samples;
-  std::vector<int64_t> offsets;
-  int64_t columns() const { return offsets.back(); }
-  int64_t depth() const { return static_cast<int64_t>(offsets.size()) - 1; }
-  int64_t width() const { return static_cast<int64_t>(samples.size()); }
-  int64_t active(int64_t l) const { return offsets[l + 1] - offsets[l]; }
-};
-
-/// What the scratch of a worker must hold: the largest of all panels, in each respect.
-struct PanelShape {
-  int64_t columns = 1, depth = 1, width = 1;
-
-  explicit PanelShape(const std::vector<FgmPanel>& panels) {
-    for (const FgmPanel& panel : panels) {
-      columns = std::max(columns, panel.columns());
-      depth = std::max(depth, panel.depth());
-      width = std::max(width, panel.width());
-    }
-  }
-};
-
-constexpr int64_t kMaxPanelColumns = 2048;
-constexpr int64_t kTileElements = kTileRows * kTileRows;
 // Rows that are folded together: each maximum of a column is then loaded and stored once for them.
 constexpr int64_t kRowsAtOnce = 4;
-// Rows that one packed panel meets before it is packed again: its copy then costs next to nothing.
-constexpr int64_t kRowsPerPanel = 2048;
-
-/// How many samples of `count` components make a panel: whole vectors of samples where the width
-/// allows.
-inline int64_t panel_samples(int64_t count) {
-  constexpr int64_t kWhole = kLanes<float>;
-  const int64_t wide = kTileRows / count / kWhole * kWhole;
-  return std::max<int64_t>(1, std::min(std::max(wide, kWhole), kMaxPanelColumns / count));
-}
-
-template <class In>
-std::vector<FgmPanel> panels_of(const Components<In>& columns) {
-  std::vector<int64_t> order;
-  for (int64_t b = 0; b < columns.batch; ++b) {
-    if (columns.valid(b) > 0) order.push_back(b);
-  }
-  const int64_t width = order.empty() ? 1 : panel_samples(columns.count);
-  std::vector<FgmPanel> panels;
-  for (size_t first = 0; first < order.size(); first += width) {
-    FgmPanel panel;
-    const size_t last = std::min(order.size(), first + width);
-    panel.samples.assign(order.begin() + first, order.begin() + last);
-    std::stable_sort(panel.samples.begin(), panel.samples.end(),
-                     [&](int64_t a, int64_t b) { return columns.valid(a) > columns.valid(b); });
-    panel.offsets = {0};
-    for (int64_t l = 0; l < columns.valid(panel.samples.front()); ++l) {
-      int64_t active = panel.offsets.back();
-      for (int64_t sample : panel.samples) active += columns.valid(sample) > l;
-      panel.offsets.push_back(active);
-    }
-    panels.push_back(std::move(panel));
-  }
-  return panels;
-}
 
 /// Scores runs of row samples against one panel after another. The tile holds some rows at a time;
 /// the maxima over the rows of a sample run on from one tile to the next.
@@ -139,8 +38,8 @@ class FgmForward {
         column_arg_(shape.depth * stride_),
         row_arg_(rows.count * stride_) {}
 
-  void operator()(const FgmPanel& panel, const Block& run) {
-    pack(panel);
+  void operator()(const Panel& panel, const Block& run) {
+    panel.pack(columns_, packed_.get());
     int64_t sample = run.first;
     for (int64_t begin = run.begin; begin < run.end; begin += chunk_) {
       const int64_t end = std::min(begin + chunk_, run.end);
@@ -158,15 +57,6 @@ class FgmForward {
   }
 
  private:
-  void pack(const FgmPanel& panel) {
-    for (int64_t l = 0; l < panel.depth(); ++l) {
-      for (int64_t j = 0; j < panel.active(l); ++j) {
-        columns_.copy_row(columns_.offsets[panel.samples[j]] + l,
-                          packed_.get() + (panel.offsets[l] + j) * columns_.dim);
-      }
-    }
-  }
-
   void multiply(int64_t begin, int64_t end, int64_t columns) {
     const T* rows = rows_.load(begin, end, loaded_.get());
     Runtime::gemm(T(1), Matrix<const T>(rows, end - begin, rows_.dim),
@@ -175,7 +65,7 @@ class FgmForward {
   }
 
   /// Fold `count` rows of one sample, its components from `first` on, into the maxima.
-  void fold(const FgmPanel& panel, const T* s, int64_t first, int64_t count) {
+  void fold(const Panel& panel, const T* s, int64_t first, int64_t count) {
     for (; count > 0; s += kRowsAtOnce * panel.columns()) {
       switch (std::min(count, kRowsAtOnce)) {
         case 1:
@@ -197,7 +87,7 @@ class FgmForward {
 
   /// The maxima of the rows stay in registers while each maximum of a column meets all the rows.
   template <int kCount>
-  void fold_rows(const FgmPanel& panel, const T* s, int64_t first) {
+  void fold_rows(const Panel& panel, const T* s, int64_t first) {
     for (int64_t j = 0; j < panel.width(); j += kLanes<T>) {
       Maximum<T, kArgmax> rows[kCount];
       for (int64_t l = 0; l < panel.depth() && j < panel.active(l); ++l) {
@@ -205,7 +95,7 @@ class FgmForward {
         Maximum<T, kArgmax> best(column_best_.get() + at, column_arg_.get() + at);
         for (int64_t r = 0; r < kCount; ++r) {
           const Vector<T> value =
-              load_or_lowest(s + r * panel.columns() + column, panel.active(l) - j);
+              first_lanes(load(s + r * panel.columns() + column), panel.active(l) - j, kLowest<T>);
           rows[r].take(value, l);
           best.take(value, first + r);
         }
@@ -221,13 +111,13 @@ class FgmForward {
     if constexpr (kArgmax) store(row_arg_.get() + k * stride_ + j, maximum.arg);
   }
 
-  void start_sample(const FgmPanel& panel) {
+  void start_sample(const Panel& panel) {
     std::fill_n(total_.get(), stride_, T(0));
     std::fill_n(column_best_.get(), panel.depth() * stride_, kLowest<T>);
     if constexpr (kArgmax) std::fill_n(column_arg_.get(), panel.depth() * stride_, Index(0));
   }
 
-  void finish_sample(const FgmPanel& panel, int64_t sample) {
+  void finish_sample(const Panel& panel, int64_t sample) {
     for (int64_t j = 0; j < panel.width(); ++j) {
       row_side_.score[row_side_.pair(sample, panel.samples[j])] =
           total_[j] / T(rows_.valid(sample));

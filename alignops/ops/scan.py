@@ -1,0 +1,78 @@
+"""`alignops::scan_similarity`: SCAN's matching, both directions in one pass, without a gradient."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from alignops.ops.arguments import component_pair
+from alignops.ops.fakes import pair_scores
+from alignops.ops.registration import define_op
+from alignops.reference import scan as reference
+
+
+class ScanSimilarity(NamedTuple):
+    """Both directions of SCAN's matching, each (Bx, By)."""
+
+    x_to_y: Tensor
+    y_to_x: Tensor
+
+
+def scan_similarity(
+    x: Tensor,
+    y: Tensor,
+    x_mask: Tensor | None = None,
+    y_mask: Tensor | None = None,
+    *,
+    negative_slope: float = 0.1,
+) -> ScanSimilarity:
+    """Mean over one side's components of the best normalised match on the other, for all pairs.
+
+    With c[i, j, k, l] = leaky_relu(cos(x[i, k], y[j, l])) over valid k and l (SCAN, arXiv
+    1803.08024; the cross-modal relations of AAHR), x regions and y words:
+
+        x_to_y[i, j] = mean_k max_l c[i, j, k, l] / ||c[i, j, :, l]||
+        y_to_x[i, j] = mean_l max_k c[i, j, k, l] / ||c[i, j, k, :]||
+
+    The tensor c is never built. A pair without a valid component on either side scores 0, and so
+    does a component, or a row or column of c, of norm 0; a NaN in a valid component propagates.
+
+    Args:
+        x: (Bx, N, D), float64, float32, bfloat16 or float16, of any norm; or a jagged nested
+            tensor (Bx, ragged, D).
+        y: (By, M, D) of the same type and device; or a jagged nested tensor (By, ragged, D).
+        x_mask: (Bx, N) bool, True = valid; None = all valid. Values of invalid components are not
+            read.
+        y_mask: (By, M) bool, likewise.
+        negative_slope: of the leaky ReLU.
+
+    Returns:
+        (x_to_y, y_to_x), each (Bx, By): float32 for 16-bit inputs (accumulated in float32), else
+            the inputs' type.
+
+    Raises:
+        TypeError: an argument's type, or a mask's, is not one of the above.
+        ValueError: shapes, devices or embedding sizes do not fit together.
+        RuntimeError: a gradient is asked for: relations are taken of detached features.
+    """
+    x, y, x_mask, y_mask = component_pair(x, y, x_mask, y_mask, ("x", "y"))
+    return ScanSimilarity(
+        *torch.ops.alignops.scan_similarity(x, y, x_mask, y_mask, float(negative_slope))
+    )
+
+
+def _refuse_gradient(ctx: Any, *grads: Tensor) -> None:
+    raise RuntimeError(
+        "alignops.scan_similarity has no gradient; detach its inputs, or use "
+        "alignops.reference.scan.scan_similarity on small ones"
+    )
+
+
+define_op(
+    "scan_similarity",
+    "(Tensor x, Tensor y, Tensor? x_mask=None, Tensor? y_mask=None, float negative_slope=0.1)"
+    " -> (Tensor x_to_y, Tensor y_to_x)",
+    reference=reference.scan_similarity,
+    fake=pair_scores,
+)
+torch.library.register_autograd("alignops::scan_similarity", _refuse_gradient)

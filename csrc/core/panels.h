@@ -1,0 +1,89 @@
+// Panels: some samples of one side, laid out as columns of a tile so that what is reduced over a
+// sample's components is reduced between vectors.
+//
+// The columns are interleaved: first components of all samples, then all second ones, and so on. A
+// lane of a vector then belongs to one sample, in both directions, for any number of components.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "core/tiles.h"
+#include "core/vector.h"
+
+namespace alignops {
+
+/// Samples of the column side, longest first, with their components interleaved: component l of the
+/// samples that have one are columns [offsets[l], offsets[l + 1]), in the order of `samples`.
+struct Panel {
+  std::vector<int64_t> samples;
+  std::vector<int64_t> offsets;
+  int64_t columns() const { return offsets.back(); }
+  int64_t depth() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t width() const { return static_cast<int64_t>(samples.size()); }
+  int64_t active(int64_t l) const { return offsets[l + 1] - offsets[l]; }
+
+  /// Write the columns, each an embedding, next to each other.
+  template <class In>
+  void pack(const Components<In>& components, Accumulator<In>* packed) const {
+    for (int64_t l = 0; l < depth(); ++l) {
+      for (int64_t j = 0; j < active(l); ++j) {
+        components.copy_row(components.offsets[samples[j]] + l,
+                            packed + (offsets[l] + j) * components.dim);
+      }
+    }
+  }
+};
+
+/// What the scratch of a worker must hold: the largest of all panels, in each respect.
+struct PanelShape {
+  int64_t columns = 1, depth = 1, width = 1;
+
+  explicit PanelShape(const std::vector<Panel>& panels) {
+    for (const Panel& panel : panels) {
+      columns = std::max(columns, panel.columns());
+      depth = std::max(depth, panel.depth());
+      width = std::max(width, panel.width());
+    }
+  }
+};
+
+constexpr int64_t kMaxPanelColumns = 2048;
+constexpr int64_t kTileElements = kTileRows * kTileRows;
+// Rows that one packed panel meets before it is packed again: its copy then costs next to nothing.
+constexpr int64_t kRowsPerPanel = 2048;
+
+/// How many samples of `count` components make a panel: whole vectors of samples where the width
+/// allows.
+inline int64_t panel_samples(int64_t count) {
+  constexpr int64_t kWhole = kLanes<float>;
+  const int64_t wide = kTileRows / count / kWhole * kWhole;
+  return std::max<int64_t>(1, std::min(std::max(wide, kWhole), kMaxPanelColumns / count));
+}
+
+template <class In>
+std::vector<Panel> panels_of(const Components<In>& columns) {
+  std::vector<int64_t> order;
+  for (int64_t b = 0; b < columns.batch; ++b) {
+    if (columns.valid(b) > 0) order.push_back(b);
+  }
+  const int64_t width = order.empty() ? 1 : panel_samples(columns.count);
+  std::vector<Panel> panels;
+  for (size_t first = 0; first < order.size(); first += width) {
+    Panel panel;
+    const size_t last = std::min(order.size(), first + width);
+    panel.samples.assign(order.begin() + first, order.begin() + last);
+    std::stable_sort(panel.samples.begin(), panel.samples.end(),
+                     [&](int64_t a, int64_t b) { return columns.valid(a) > columns.valid(b); });
+    panel.offsets = {0};
+    for (int64_t l = 0; l < columns.valid(panel.samples.front()); ++l) {
+      int64_t active = panel.offsets.back();
+      for (int64_t sample : panel.samples) active += columns.valid(sample) > l;
+      panel.offsets.push_back(active);
+    }
+    panels.push_back(std::move(panel));
+  }
+  return panels;
+}
+
+}  // namespace alignops
