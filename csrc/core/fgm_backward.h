@@ -113,66 +113,55 @@ class FgmBackward {
     int64_t begin, end, first, last;
   };
 
-  /// The winners of one pair in both directions, and what each hands over.
-  template <class OwnIndex, class OtherIndex>
-  struct Winners {
-    const OwnIndex* of_own;      // the other component that own component k chose
-    const OtherIndex* of_other;  // the own component that the other's component l chose
-    T own_share, other_share;
-    int64_t own_row, other_row;
-  };
-
   /// Group the winners by own row: those of row i end up in [ends_[i - 1], ends_[i]). Two
-  /// components that chose each other make one entry with both weights; that their second mention
-  /// is not new is no branch, which would be mispredicted.
+  /// components that chose each other, every other one, make one entry with both weights. No branch
+  /// depends on that: it would be mispredicted half of the time.
   template <class OwnIndex, class OtherIndex>
   void sort_winners(const Pairs& pairs, const OwnIndex* own_argmax,
                     const OtherIndex* other_argmax) {
     const int64_t rows = (pairs.end - pairs.begin) * own_.count;
-    std::fill_n(ends_.get(), rows + 1, 0);
-    for_each_pair(pairs, own_argmax, other_argmax, [&](int64_t a, int64_t b, const auto& winners) {
-      int32_t* counts = ends_.get() + 1 + winners.own_row;
-      own_.for_each_valid(a, [&](int64_t k) { ++counts[k]; });
-      other_.for_each_valid(b, [&](int64_t l) {
-        const int64_t k = winners.of_other[l];
-        counts[k] += winners.of_own[k] != l;
-      });
+    // Local, as a store of an index could change a member for all the compiler knows.
+    int32_t* const all_ends = ends_.get();
+    WeightedRow<T>* const winners = winners_.get();
+    const int64_t spare = spare_;
+
+    std::fill_n(all_ends, rows + 1, 0);
+    for_each_pair(pairs, [&](int64_t a, int64_t b) {
+      const OwnIndex* of_own = own_argmax + own_side_.pair(a, b) * own_.count;
+      const OtherIndex* of_other = other_argmax + other_side_.pair(b, a) * other_.count;
+      int32_t* const counts = all_ends + 1 + (a - pairs.begin) * own_.count;
+      own_.for_each_valid(a, [=](int64_t k) { ++counts[k]; });
+      other_.for_each_valid(b, [=](int64_t l) { counts[of_other[l]] += of_own[of_other[l]] != l; });
     });
-    std::partial_sum(ends_.get(), ends_.get() + rows + 1, ends_.get());
-    for_each_pair(pairs, own_argmax, other_argmax, [&](int64_t a, int64_t b, const auto& winners) {
-      int32_t* ends = ends_.get() + winners.own_row;
-      const auto entry = [&](int64_t l, T weight) {
-        return WeightedRow<T>{others_.get() + (winners.other_row + l) * kStretch<T>, weight};
-      };
-      own_.for_each_valid(a, [&](int64_t k) {
-        const int64_t l = winners.of_own[k];
-        const T mutual = winners.of_other[l] == k ? winners.other_share : T(0);
-        winners_[ends[k]++] = entry(l, winners.own_share + mutual);
+    std::partial_sum(all_ends, all_ends + rows + 1, all_ends);
+    for_each_pair(pairs, [&](int64_t a, int64_t b) {
+      const int64_t own_pair = own_side_.pair(a, b), other_pair = other_side_.pair(b, a);
+      const OwnIndex* of_own = own_argmax + own_pair * own_.count;
+      const OtherIndex* of_other = other_argmax + other_pair * other_.count;
+      const T own_share = own_side_.score[own_pair] / T(own_.valid(a));
+      const T other_share = other_side_.score[other_pair] / T(other_.valid(b));
+      const T shares[] = {own_share, own_share + other_share};
+      int32_t* const ends = all_ends + (a - pairs.begin) * own_.count;
+      const T* const others = others_.get() + (b - pairs.first) * other_.count * kStretch<T>;
+      own_.for_each_valid(a, [=](int64_t k) {
+        const int64_t l = of_own[k];
+        winners[ends[k]++] = {others + l * kStretch<T>, shares[of_other[l] == k]};
       });
-      other_.for_each_valid(b, [&](int64_t l) {
-        const int64_t k = winners.of_other[l];
-        const bool is_new = winners.of_own[k] != l;
-        winners_[is_new ? ends[k] : spare_] = entry(l, winners.other_share);
+      other_.for_each_valid(b, [=](int64_t l) {
+        const int64_t k = of_other[l];
+        const int64_t is_new = of_own[k] != l;
+        winners[spare + is_new * (ends[k] - spare)] = {others + l * kStretch<T>, other_share};
         ends[k] += is_new;
       });
     });
   }
 
-  /// Call visit(a, b, winners) for the pairs with valid components on both sides.
-  template <class OwnIndex, class OtherIndex, class Visit>
-  void for_each_pair(const Pairs& pairs, const OwnIndex* own_argmax, const OtherIndex* other_argmax,
-                     const Visit& visit) const {
+  /// Call visit(a, b) for the pairs with valid components on both sides.
+  template <class Visit>
+  void for_each_pair(const Pairs& pairs, const Visit& visit) const {
     for (int64_t a = pairs.begin; a < pairs.end; ++a) {
-      if (own_.valid(a) == 0) continue;
       for (int64_t b = pairs.first; b < pairs.last; ++b) {
-        if (other_.valid(b) == 0) continue;
-        const int64_t own_pair = own_side_.pair(a, b), other_pair = other_side_.pair(b, a);
-        visit(a, b,
-              Winners<OwnIndex, OtherIndex>{
-                  own_argmax + own_pair * own_.count, other_argmax + other_pair * other_.count,
-                  own_side_.score[own_pair] / T(own_.valid(a)),
-                  other_side_.score[other_pair] / T(other_.valid(b)),
-                  (a - pairs.begin) * own_.count, (b - pairs.first) * other_.count});
+        if (own_.valid(a) > 0 && other_.valid(b) > 0) visit(a, b);
       }
     }
   }
