@@ -143,8 +143,14 @@ class FgmForward {
                     const Components<In>& other, int64_t other_sample, const Index* args) const {
     side.argmax.with_type([&](auto* argmax) {
       auto* winners = argmax + side.pair(own_sample, other_sample) * own.count;
-      for (int64_t rank = 0; rank < own.valid(own_sample); ++rank) {
-        winners[own.index(own_sample, rank)] = other.index(other_sample, args[rank * stride_]);
+      // Local, as a store of a byte could change a member for all the compiler knows.
+      const int64_t stride = stride_, count = own.valid(own_sample);
+      if (own.sources.empty() && other.sources.empty()) {
+        for (int64_t rank = 0; rank < count; ++rank) winners[rank] = args[rank * stride];
+        return;
+      }
+      for (int64_t rank = 0; rank < count; ++rank) {
+        winners[own.index(own_sample, rank)] = other.index(other_sample, args[rank * stride]);
       }
     });
   }
