@@ -25,7 +25,7 @@ class DemoConfig:
 
     Attributes:
         word_scenes: scenes whose words and phrases the base is trained on.
-        close_ups: pictures of single objects among them.
+        close_ups: pictures of single objects that it is trained on besides.
         sentence_scenes: scenes whose sentences the base and ComAlign are trained on, a part of
             them.
         held_out: scenes for validation, and as many for the test.

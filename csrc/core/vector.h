@@ -157,7 +157,7 @@ inline Vector<T> abs(Vector<T> x) {
   return signbit<T>(x) ? -x : x;
 }
 
-/// x, or 0 where its product with a value below 1 may be subnormal: processors take a hundred times
+/// x, or 0 where its product with a value below 1 may be subnormal: processors take many times
 /// longer over such a product, and a matrix product is made of millions.
 template <class T>
 inline Vector<T> flush_tiny(Vector<T> x) {
