@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 #include "core/fgm.h"
 #include "core/tiles.h"
@@ -10,31 +10,30 @@
 
 namespace alignops {
 
-/// A winner as the gradient sees it: `weight` times a stretch of one of the other side's rows.
-template <class T>
-struct WeightedRow {
-  const T* row;
-  T weight;
-};
-
 // Gradients are summed a stretch of the embedding at a time: as many vectors as keep the
-// multiply-add units busy. Stretches are copied next to each other first: rows that lie a power of
-// two apart would share a few cache sets.
+// multiply-add units busy. Rows are copied stretch by stretch first: those that lie a power of two
+// apart would share a few cache sets.
 constexpr int64_t kStretchVectors = 8;
 template <class T>
 constexpr int64_t kStretch = kStretchVectors * kLanes<T>;
 
-/// out += sum of weighted rows, over a stretch, in registers.
+/// A winner as the gradient sees it: `weight` times one of the other side's rows, whose stretch is
+/// `at` elements into the stretches of its batch.
 template <class T>
-inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>* last, T* out) {
-  Vector<T> sum[kStretchVectors];
-  for (int64_t v = 0; v < kStretchVectors; ++v) sum[v] = load(out + v * kLanes<T>);
+struct WeightedRow {
+  int32_t at;
+  T weight;
+};
+
+/// sum += weighted rows, over a stretch.
+template <class T>
+inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>* last,
+                              const T* stretches, Vector<T> (&sum)[kStretchVectors]) {
   for (const WeightedRow<T>* item = first; item != last; ++item) {
-    const T* row = item->row;
+    const T* row = stretches + item->at;
     for (int64_t v = 0; v < kStretchVectors; ++v)
       sum[v] += item->weight * load(row + v * kLanes<T>);
   }
-  for (int64_t v = 0; v < kStretchVectors; ++v) store(out + v * kLanes<T>, sum[v]);
 }
 
 // A stretch of the own rows of a task stays in the second level of cache, and of the rows that it
@@ -61,8 +60,9 @@ int64_t fgm_backward_samples(const Components<In>& own) {
 
 /// Gradient of one side, stored (B, count, dim) like its components: all of it is written, zeros
 /// where a component is invalid. A winner hands over its share of the mean times the row it met:
-/// own component k takes the row of its winner, and the row of every component of the other side
-/// that it won.
+/// own component k takes the row of its winner, one of every other sample, and is given the row of
+/// each component of the other side that it won. Two that chose each other, every other one, make
+/// one row with both weights.
 template <class In>
 class FgmBackward {
   using T = Accumulator<In>;
@@ -79,30 +79,24 @@ class FgmBackward {
         samples_(samples),
         batch_(std::max(samples_of<T>(kOtherStretchBytes, other.count), kMinOtherSamples)),
         gradient_(samples_ * own.count * stretches_ * kStretch<T>),
-        others_(batch_ * other.count * kStretch<T>),
-        spare_(samples_ * batch_ * (own.count + other.count)),
-        winners_(spare_ + 1),
-        ends_(samples_ * own.count + 1) {}
+        others_(batch_ * other.count * stretches_ * kStretch<T>),
+        taken_(samples_ * own.count * batch_),
+        spare_(samples_ * batch_ * other.count),
+        given_(spare_ + 1),
+        given_ends_(samples_ * own.count + 1) {}
 
   void operator()(int64_t task) {
     const int64_t begin = task * samples_, end = std::min(begin + samples_, own_.batch);
     const int64_t rows = (end - begin) * own_.count;
     std::fill_n(gradient_.get(), rows * stretches_ * kStretch<T>, T(0));
     for (int64_t first = 0; first < other_.batch; first += batch_) {
-      const int64_t last = std::min(first + batch_, other_.batch);
+      const Pairs pairs{begin, end, first, std::min(first + batch_, other_.batch)};
       own_side_.argmax.with_type([&](const auto* own_argmax) {
-        other_side_.argmax.with_type([&](const auto* other_argmax) {
-          sort_winners({begin, end, first, last}, own_argmax, other_argmax);
-        });
+        other_side_.argmax.with_type(
+            [&](const auto* other_argmax) { find_winners(pairs, own_argmax, other_argmax); });
       });
-      for (int64_t stretch = 0; stretch < stretches_; ++stretch) {
-        copy_others(first, last, stretch);
-        T* to = gradient_.get() + stretch * rows * kStretch<T>;
-        for (int64_t row = 0; row < rows; ++row) {
-          const WeightedRow<T>* from = winners_.get() + (row == 0 ? 0 : ends_[row - 1]);
-          add_weighted_rows(from, winners_.get() + ends_[row], to + row * kStretch<T>);
-        }
-      }
+      copy_others(pairs);
+      for (int64_t stretch = 0; stretch < stretches_; ++stretch) add_winners(pairs, stretch);
     }
     write(begin, rows);
   }
@@ -113,70 +107,98 @@ class FgmBackward {
     int64_t begin, end, first, last;
   };
 
-  /// Group the winners by own row: those of row i end up in [ends_[i - 1], ends_[i]). Two
-  /// components that chose each other, every other one, make one entry with both weights. No branch
-  /// depends on that: it would be mispredicted half of the time.
+  /// List the rows that each own component takes, in batch_ places of its own, and those that it is
+  /// given, behind each other: those of own row i end at given_ends_[i]. No branch depends on
+  /// whether two components chose each other: it would be mispredicted half of the time.
   template <class OwnIndex, class OtherIndex>
-  void sort_winners(const Pairs& pairs, const OwnIndex* own_argmax,
+  void find_winners(const Pairs& pairs, const OwnIndex* own_argmax,
                     const OtherIndex* other_argmax) {
-    const int64_t rows = (pairs.end - pairs.begin) * own_.count;
-    // Local, as a store of an index could change a member for all the compiler knows.
-    int32_t* const all_ends = ends_.get();
-    WeightedRow<T>* const winners = winners_.get();
-    const int64_t spare = spare_;
-
-    std::fill_n(all_ends, rows + 1, 0);
-    for_each_pair(pairs, [&](int64_t a, int64_t b) {
-      const OwnIndex* of_own = own_argmax + own_side_.pair(a, b) * own_.count;
-      const OtherIndex* of_other = other_argmax + other_side_.pair(b, a) * other_.count;
-      int32_t* const counts = all_ends + 1 + (a - pairs.begin) * own_.count;
-      own_.for_each_valid(a, [=](int64_t k) { ++counts[k]; });
-      other_.for_each_valid(b, [=](int64_t l) { counts[of_other[l]] += of_own[of_other[l]] != l; });
-    });
-    std::partial_sum(all_ends, all_ends + rows + 1, all_ends);
-    for_each_pair(pairs, [&](int64_t a, int64_t b) {
-      const int64_t own_pair = own_side_.pair(a, b), other_pair = other_side_.pair(b, a);
-      const OwnIndex* of_own = own_argmax + own_pair * own_.count;
-      const OtherIndex* of_other = other_argmax + other_pair * other_.count;
-      const T own_share = own_side_.score[own_pair] / T(own_.valid(a));
-      const T other_share = other_side_.score[other_pair] / T(other_.valid(b));
-      const T shares[] = {own_share, own_share + other_share};
-      int32_t* const ends = all_ends + (a - pairs.begin) * own_.count;
-      const T* const others = others_.get() + (b - pairs.first) * other_.count * kStretch<T>;
-      own_.for_each_valid(a, [=](int64_t k) {
-        const int64_t l = of_own[k];
-        winners[ends[k]++] = {others + l * kStretch<T>, shares[of_other[l] == k]};
-      });
-      other_.for_each_valid(b, [=](int64_t l) {
-        const int64_t k = of_other[l];
-        const int64_t is_new = of_own[k] != l;
-        winners[spare + is_new * (ends[k] - spare)] = {others + l * kStretch<T>, other_share};
-        ends[k] += is_new;
-      });
-    });
-  }
-
-  /// Call visit(a, b) for the pairs with valid components on both sides.
-  template <class Visit>
-  void for_each_pair(const Pairs& pairs, const Visit& visit) const {
+    int32_t given_count = 0;
+    given_ends_[0] = 0;
     for (int64_t a = pairs.begin; a < pairs.end; ++a) {
-      for (int64_t b = pairs.first; b < pairs.last; ++b) {
-        if (own_.valid(a) > 0 && other_.valid(b) > 0) visit(a, b);
-      }
+      // Local, as a store of an index could change a member for all the compiler knows.
+      WeightedRow<T>* taken = taken_.get() + (a - pairs.begin) * own_.count * batch_;
+      WeightedRow<T>* const given = given_.get();
+      int32_t* const ends = given_ends_.get() + 1 + (a - pairs.begin) * own_.count;
+      const int64_t batch = batch_, spare = spare_;
+
+      std::fill_n(ends, own_.count, 0);
+      for_each_pair(a, pairs, [&](int64_t b) {
+        const OwnIndex* of_own = own_argmax + own_side_.pair(a, b) * own_.count;
+        const OtherIndex* of_other = other_argmax + other_side_.pair(b, a) * other_.count;
+        other_.for_each_valid(b, [=](int64_t l) { ends[of_other[l]] += of_own[of_other[l]] != l; });
+      });
+      for (int64_t k = 0; k < own_.count; ++k) given_count += std::exchange(ends[k], given_count);
+      for_each_pair(a, pairs, [&](int64_t b) {
+        const int64_t own_pair = own_side_.pair(a, b), other_pair = other_side_.pair(b, a);
+        const OwnIndex* of_own = own_argmax + own_pair * own_.count;
+        const OtherIndex* of_other = other_argmax + other_pair * other_.count;
+        const T own_share = own_side_.score[own_pair] / T(own_.valid(a));
+        const T other_share = other_side_.score[other_pair] / T(other_.valid(b));
+        const T shares[] = {own_share, own_share + other_share};
+        const int32_t at = (b - pairs.first) * other_.count * kStretch<T>;
+        own_.for_each_valid(a, [=](int64_t k) {
+          const int32_t l = of_own[k];
+          taken[k * batch] = {at + l * int32_t(kStretch<T>), shares[of_other[l] == k]};
+        });
+        other_.for_each_valid(b, [=](int32_t l) {
+          const int64_t k = of_other[l];
+          const int32_t is_new = of_own[k] != l;
+          given[spare + is_new * (ends[k] - spare)] = {at + l * int32_t(kStretch<T>), other_share};
+          ends[k] += is_new;
+        });
+        ++taken;
+      });
     }
   }
 
-  /// One stretch of all components of samples [first, last), valid or not, zeros behind the
-  /// embedding's end.
-  void copy_others(int64_t first, int64_t last, int64_t stretch) {
-    const int64_t width = width_of(stretch);
-    const In* from = other_.data + first * other_.count * other_.dim + stretch * kStretch<T>;
-    T* to = others_.get();
-    for (int64_t row = first * other_.count; row < last * other_.count; ++row) {
-      for (int64_t d = 0; d < width; ++d) to[d] = static_cast<T>(from[d]);
-      std::fill(to + width, to + kStretch<T>, T(0));
-      from += other_.dim;
-      to += kStretch<T>;
+  /// Add what find_winners found to one stretch of the own rows' gradients.
+  void add_winners(const Pairs& pairs, int64_t stretch) const {
+    const int64_t rows = (pairs.end - pairs.begin) * own_.count;
+    const int64_t other_rows = (pairs.last - pairs.first) * other_.count;
+    const T* const others = others_.get() + stretch * other_rows * kStretch<T>;
+    const WeightedRow<T>*taken = taken_.get(), *const given = given_.get();
+    const int32_t* ends = given_ends_.get();
+    T* gradient = gradient_.get() + stretch * rows * kStretch<T>;
+    const int64_t count = own_.count, batch = batch_;
+    for (int64_t a = pairs.begin; a < pairs.end; ++a) {
+      int64_t taken_count = 0;
+      for_each_pair(a, pairs, [&](int64_t) { ++taken_count; });
+      own_.for_each_valid(a, [=](int64_t k) {
+        T* out = gradient + k * kStretch<T>;
+        Vector<T> sum[kStretchVectors];
+        for (int64_t v = 0; v < kStretchVectors; ++v) sum[v] = load(out + v * kLanes<T>);
+        add_weighted_rows(taken + k * batch, taken + k * batch + taken_count, others, sum);
+        add_weighted_rows(given + ends[k], given + ends[k + 1], others, sum);
+        for (int64_t v = 0; v < kStretchVectors; ++v) store(out + v * kLanes<T>, sum[v]);
+      });
+      taken += count * batch;
+      ends += count;
+      gradient += count * kStretch<T>;
+    }
+  }
+
+  /// Call visit(b) for the other samples that own sample `a` makes a pair of valid components with.
+  template <class Visit>
+  void for_each_pair(int64_t a, const Pairs& pairs, const Visit& visit) const {
+    if (own_.valid(a) == 0) return;
+    for (int64_t b = pairs.first; b < pairs.last; ++b) {
+      if (other_.valid(b) > 0) visit(b);
+    }
+  }
+
+  /// All components of the other samples, valid or not, stretch behind stretch: zeros behind the
+  /// embedding's end. All stretches at once, as memory is read fastest in its order.
+  void copy_others(const Pairs& pairs) const {
+    const int64_t begin = pairs.first * other_.count, rows = pairs.last * other_.count - begin;
+    const In* from = other_.data + begin * other_.dim;
+    for (int64_t row = 0; row < rows; ++row, from += other_.dim) {
+      for (int64_t stretch = 0; stretch < stretches_; ++stretch) {
+        const int64_t width = width_of(stretch);
+        T* to = others_.get() + (stretch * rows + row) * kStretch<T>;
+        for (int64_t d = 0; d < width; ++d) to[d] = static_cast<T>(from[stretch * kStretch<T> + d]);
+        std::fill(to + width, to + kStretch<T>, T(0));
+      }
     }
   }
 
@@ -184,8 +206,7 @@ class FgmBackward {
     return std::min(kStretch<T>, own_.dim - stretch * kStretch<T>);
   }
 
-  /// Hand over the gradients of `rows` components from sample `begin` on; they are summed stretch
-  /// behind stretch.
+  /// Hand over the gradients of `rows` components from sample `begin` on.
   void write(int64_t begin, int64_t rows) const {
     In* to = grad_own_ + begin * own_.count * own_.dim;
     for (int64_t row = 0; row < rows; ++row, to += own_.dim) {
@@ -201,10 +222,11 @@ class FgmBackward {
   const FgmSide<const T> own_side_, other_side_;
   In* const grad_own_;
   const int64_t stretches_, samples_, batch_;
-  Buffer<T> gradient_, others_;
-  const int64_t spare_;  // where a winner that is not new goes
-  Buffer<WeightedRow<T>> winners_;
-  Buffer<int32_t> ends_;
+  Buffer<T> gradient_, others_;  // stretch behind stretch
+  Buffer<WeightedRow<T>> taken_;
+  const int64_t spare_;  // where a given row that was taken already goes
+  Buffer<WeightedRow<T>> given_;
+  Buffer<int32_t> given_ends_;
 };
 
 template <class Runtime, class In>

@@ -6,6 +6,7 @@
 #include "core/fgm.h"
 #include "core/maximum.h"
 #include "core/panels.h"
+#include "core/product.h"
 #include "core/tiles.h"
 #include "core/vector.h"
 
@@ -13,10 +14,13 @@ namespace alignops {
 
 // Rows that are folded together: each maximum of a column is then loaded and stored once for them.
 constexpr int64_t kRowsAtOnce = 4;
+// A tile is folded while it is in the second level of cache. Its rows are a multiple of what every
+// block of the product takes.
+constexpr int64_t kTileElements = 64 * 1024;
 
 /// Scores runs of row samples against one panel after another. The tile holds some rows at a time;
 /// the maxima over the rows of a sample run on from one tile to the next.
-template <class Runtime, class In, bool kArgmax>
+template <class In, bool kArgmax>
 class FgmForward {
   using T = Accumulator<In>;
   using Index = Integer<T>;
@@ -28,28 +32,30 @@ class FgmForward {
         columns_(columns),
         row_side_(row_side),
         column_side_(column_side),
-        chunk_(std::max<int64_t>(kTileElements / shape.columns, 16)),
+        chunk_(std::max<int64_t>(kTileElements / shape.columns / kBlockVectors, 1) * kBlockVectors),
         stride_(padded<T>(shape.width)),
-        packed_(shape.columns * rows.dim),
+        tile_stride_(padded<T>(shape.columns)),
+        packed_(packed_size<T>(shape.columns, rows.dim)),
         loaded_(chunk_ * rows.dim),
-        tile_(chunk_ * shape.columns + kLanes<T>),  // loads may read on behind its end
+        tile_(chunk_ * tile_stride_ + kLanes<T>),  // loads may read on behind its end
         column_best_(shape.depth * stride_),
         total_(stride_),
         column_arg_(shape.depth * stride_),
         row_arg_(rows.count * stride_) {}
 
   void operator()(const Panel& panel, const Block& run) {
-    panel.pack(columns_, packed_.get());
+    pack_columns(columns_, panel.rows.data(), panel.columns(), packed_.get());
     int64_t sample = run.first;
     for (int64_t begin = run.begin; begin < run.end; begin += chunk_) {
       const int64_t end = std::min(begin + chunk_, run.end);
-      multiply(begin, end, panel.columns());
+      multiply(rows_.load(begin, end, loaded_.get()), end - begin, rows_.dim, packed_.get(),
+               panel.columns(), tile_.get(), tile_stride_);
       for (int64_t row = begin; row < end;) {
         while (row == rows_.offsets[sample + 1]) ++sample;
         const int64_t first = rows_.offsets[sample], last = rows_.offsets[sample + 1];
         const int64_t count = std::min(end, last) - row;
         if (row == first) start_sample(panel);
-        fold(panel, tile_.get() + (row - begin) * panel.columns(), row - first, count);
+        fold(panel, tile_.get() + (row - begin) * tile_stride_, row - first, count);
         row += count;
         if (row == last) finish_sample(panel, sample);
       }
@@ -57,16 +63,9 @@ class FgmForward {
   }
 
  private:
-  void multiply(int64_t begin, int64_t end, int64_t columns) {
-    const T* rows = rows_.load(begin, end, loaded_.get());
-    Runtime::gemm(T(1), Matrix<const T>(rows, end - begin, rows_.dim),
-                  Matrix<const T>(packed_.get(), columns, rows_.dim).transposed(), T(0),
-                  Matrix<T>(tile_.get(), end - begin, columns));
-  }
-
   /// Fold `count` rows of one sample, its components from `first` on, into the maxima.
   void fold(const Panel& panel, const T* s, int64_t first, int64_t count) {
-    for (; count > 0; s += kRowsAtOnce * panel.columns()) {
+    for (; count > 0; s += kRowsAtOnce * tile_stride_) {
       switch (std::min(count, kRowsAtOnce)) {
         case 1:
           fold_rows<1>(panel, s, first);
@@ -95,7 +94,7 @@ class FgmForward {
         Maximum<T, kArgmax> best(column_best_.get() + at, column_arg_.get() + at);
         for (int64_t r = 0; r < kCount; ++r) {
           const Vector<T> value =
-              first_lanes(load(s + r * panel.columns() + column), panel.active(l) - j, kLowest<T>);
+              first_lanes(load(s + r * tile_stride_ + column), panel.active(l) - j, kLowest<T>);
           rows[r].take(value, l);
           best.take(value, first + r);
         }
@@ -157,7 +156,7 @@ class FgmForward {
 
   const Components<In>&rows_, &columns_;
   const FgmSide<T> row_side_, column_side_;
-  const int64_t chunk_, stride_;
+  const int64_t chunk_, stride_, tile_stride_;
   Buffer<T> packed_, loaded_, tile_, column_best_, total_;
   Buffer<Index> column_arg_, row_arg_;
 };
@@ -168,12 +167,11 @@ template <class Runtime, bool kArgmax, class In>
 void fgm_forward(const Components<In>& rows, const Components<In>& columns,
                  FgmSide<Accumulator<In>> row_side, FgmSide<Accumulator<In>> column_side) {
   const auto panels = panels_of(columns);
-  const auto runs = blocks_of(rows, kRowsPerPanel);
+  const auto runs = even_blocks_of(rows, (rows.rows() + kRowsPerPanel - 1) / kRowsPerPanel);
   const PanelShape shape(panels);
   const int64_t run_count = runs.size();
   const auto make_worker = [&] {
-    return [&, forward =
-                   FgmForward<Runtime, In, kArgmax>(rows, columns, row_side, column_side, shape)](
+    return [&, forward = FgmForward<In, kArgmax>(rows, columns, row_side, column_side, shape)](
                int64_t task) mutable { forward(panels[task / run_count], runs[task % run_count]); };
   };
   typename Runtime::template Pool<decltype(make_worker)>(make_worker)

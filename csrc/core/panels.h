@@ -15,24 +15,13 @@ namespace alignops {
 
 /// Samples of the column side, longest first, with their components interleaved: component l of the
 /// samples that have one are columns [offsets[l], offsets[l + 1]), in the order of `samples`.
+/// Column c is row rows[c] of the side.
 struct Panel {
-  std::vector<int64_t> samples;
-  std::vector<int64_t> offsets;
+  std::vector<int64_t> samples, offsets, rows;
   int64_t columns() const { return offsets.back(); }
   int64_t depth() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t width() const { return static_cast<int64_t>(samples.size()); }
   int64_t active(int64_t l) const { return offsets[l + 1] - offsets[l]; }
-
-  /// Write the columns, each an embedding, next to each other.
-  template <class In>
-  void pack(const Components<In>& components, Accumulator<In>* packed) const {
-    for (int64_t l = 0; l < depth(); ++l) {
-      for (int64_t j = 0; j < active(l); ++j) {
-        components.copy_row(components.offsets[samples[j]] + l,
-                            packed + (offsets[l] + j) * components.dim);
-      }
-    }
-  }
 };
 
 /// What the scratch of a worker must hold: the largest of all panels, in each respect.
@@ -48,8 +37,8 @@ struct PanelShape {
   }
 };
 
-constexpr int64_t kMaxPanelColumns = 2048;
-constexpr int64_t kTileElements = kTileRows * kTileRows;
+// A packed panel of this many columns stays in the second level of cache at common embedding sizes.
+constexpr int64_t kPanelColumns = 320, kMaxPanelColumns = 2048;
 // Rows that one packed panel meets before it is packed again: its copy then costs next to nothing.
 constexpr int64_t kRowsPerPanel = 2048;
 
@@ -57,7 +46,7 @@ constexpr int64_t kRowsPerPanel = 2048;
 /// allows.
 inline int64_t panel_samples(int64_t count) {
   constexpr int64_t kWhole = kLanes<float>;
-  const int64_t wide = kTileRows / count / kWhole * kWhole;
+  const int64_t wide = kPanelColumns / count / kWhole * kWhole;
   return std::max<int64_t>(1, std::min(std::max(wide, kWhole), kMaxPanelColumns / count));
 }
 
@@ -77,9 +66,10 @@ std::vector<Panel> panels_of(const Components<In>& columns) {
                      [&](int64_t a, int64_t b) { return columns.valid(a) > columns.valid(b); });
     panel.offsets = {0};
     for (int64_t l = 0; l < columns.valid(panel.samples.front()); ++l) {
-      int64_t active = panel.offsets.back();
-      for (int64_t sample : panel.samples) active += columns.valid(sample) > l;
-      panel.offsets.push_back(active);
+      for (int64_t sample : panel.samples) {
+        if (columns.valid(sample) > l) panel.rows.push_back(columns.offsets[sample] + l);
+      }
+      panel.offsets.push_back(panel.rows.size());
     }
     panels.push_back(std::move(panel));
   }

@@ -8,6 +8,7 @@
 #include "core/dot.h"
 #include "core/maximum.h"
 #include "core/panels.h"
+#include "core/product.h"
 #include "core/tiles.h"
 
 namespace alignops {
@@ -35,7 +36,7 @@ struct ScanScores {
 /// Scores blocks of whole row samples against panels of column samples. For one row sample and a
 /// vector of column samples, first the leaky cosines are kept with their sums of squares over
 /// either side, then the maxima are taken.
-template <class Runtime, class In>
+template <class In>
 class ScanForward {
   using T = Accumulator<In>;
 
@@ -50,9 +51,10 @@ class ScanForward {
         slope_(slope),
         scores_(scores),
         stride_(padded<T>(shape.width)),
-        packed_(shape.columns * rows.dim),
+        tile_stride_(padded<T>(shape.columns)),
+        packed_(packed_size<T>(shape.columns, rows.dim)),
         loaded_(max_rows * rows.dim),
-        tile_(max_rows * shape.columns + kLanes<T>),  // loads may read on behind its end
+        tile_(max_rows * tile_stride_ + kLanes<T>),  // loads may read on behind its end
         packed_inverse_(shape.depth * stride_),
         cosines_(rows.count * shape.depth * kLanes<T>),
         row_scale_(rows.count * kLanes<T>),
@@ -60,16 +62,13 @@ class ScanForward {
         column_best_(shape.depth * kLanes<T>) {}
 
   void operator()(const Panel& panel, const Block& block) {
-    panel.pack(columns_, packed_.get());
+    pack_columns(columns_, panel.rows.data(), panel.columns(), packed_.get());
     pack_inverse(panel);
-    Runtime::gemm(
-        T(1),
-        Matrix<const T>(rows_.load(block.begin, block.end, loaded_.get()), block.rows(), rows_.dim),
-        Matrix<const T>(packed_.get(), panel.columns(), rows_.dim).transposed(), T(0),
-        Matrix<T>(tile_.get(), block.rows(), panel.columns()));
+    multiply(rows_.load(block.begin, block.end, loaded_.get()), block.rows(), rows_.dim,
+             packed_.get(), panel.columns(), tile_.get(), tile_stride_);
     for (int64_t sample = block.first; sample < block.last; ++sample) {
       if (rows_.valid(sample) == 0) continue;
-      const T* s = tile_.get() + (rows_.offsets[sample] - block.begin) * panel.columns();
+      const T* s = tile_.get() + (rows_.offsets[sample] - block.begin) * tile_stride_;
       for (int64_t j = 0; j < panel.width(); j += kLanes<T>) score(panel, s, sample, j);
     }
   }
@@ -110,7 +109,7 @@ class ScanForward {
     for (int64_t k = 0; k < count; ++k) {
       Vector<T> squares{};
       for (int64_t l = 0; l < depth; ++l) {
-        const T* at = s + k * panel.columns() + panel.offsets[l] + j;
+        const T* at = s + k * tile_stride_ + panel.offsets[l] + j;
         const Vector<T> similarity = first_lanes(load(at), panel.active(l) - j, T(0));
         const Vector<T> cosine =
             similarity * (row_inverse_[first + k] * load(packed_inverse_.get() + l * stride_ + j));
@@ -152,7 +151,7 @@ class ScanForward {
   const T *const row_inverse_, *const column_inverse_;
   const T slope_;
   const ScanScores<T> scores_;
-  const int64_t stride_;
+  const int64_t stride_, tile_stride_;
   Buffer<T> packed_, loaded_, tile_, packed_inverse_;
   // Of one row sample and one vector of column samples; the scales are first sums of squares.
   Buffer<T> cosines_, row_scale_, column_scale_, column_best_;
@@ -168,8 +167,8 @@ void scan_forward(const Components<In>& rows, const Components<In>& columns,
   const PanelShape shape(panels);
   const int64_t block_count = blocks.size(), max_rows = largest(blocks);
   const auto make_worker = [&] {
-    return [&, forward = ScanForward<Runtime, In>(rows, columns, row_inverse, column_inverse, slope,
-                                                  scores, shape, max_rows)](int64_t task) mutable {
+    return [&, forward = ScanForward<In>(rows, columns, row_inverse, column_inverse, slope, scores,
+                                         shape, max_rows)](int64_t task) mutable {
       forward(panels[task / block_count], blocks[task % block_count]);
     };
   };

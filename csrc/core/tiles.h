@@ -85,14 +85,19 @@ std::vector<Block> blocks_of(const Components<In>& components, int64_t target) {
   return blocks;
 }
 
+/// About `wanted` blocks of about equal size.
+template <class In>
+std::vector<Block> even_blocks_of(const Components<In>& components, int64_t wanted) {
+  return blocks_of(components, (components.rows() + wanted - 1) / std::max<int64_t>(wanted, 1));
+}
+
 /// The blocks that make tiles: of about equal size, at most kTileRows rows where a sample allows.
 template <class In>
 std::vector<Block> tile_blocks(const Components<In>& components) {
   const int64_t rows = components.rows();
   int64_t wanted = (rows + kTileRows - 1) / kTileRows;
   wanted = std::max(wanted, std::min(kMinBlocks, rows / kMinBlockRows));
-  wanted = std::max<int64_t>(wanted, 1);
-  return blocks_of(components, (rows + wanted - 1) / wanted);
+  return even_blocks_of(components, wanted);
 }
 
 inline int64_t largest(const std::vector<Block>& blocks) {
