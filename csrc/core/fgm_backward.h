@@ -11,8 +11,8 @@
 namespace alignops {
 
 // Gradients are summed a stretch of the embedding at a time: as many vectors as keep the
-// multiply-add units busy. Rows are copied stretch by stretch first: those that lie a power of two
-// apart would share a few cache sets.
+// multiply-add units busy. The rows that they are summed from are copied first, stretch behind
+// stretch: those that lie a power of two apart would share a few cache sets.
 constexpr int64_t kStretchVectors = 8;
 template <class T>
 constexpr int64_t kStretch = kStretchVectors * kLanes<T>;
@@ -81,8 +81,8 @@ class FgmBackward {
         gradient_(samples_ * own.count * stretches_ * kStretch<T>),
         others_(batch_ * other.count * stretches_ * kStretch<T>),
         taken_(samples_ * own.count * batch_),
-        spare_(samples_ * batch_ * other.count),
-        given_(spare_ + 1),
+        found_(batch_ * other.count + 1),  // a row that is not given leaves one behind the end
+        given_(samples_ * batch_ * other.count),
         given_ends_(samples_ * own.count + 1) {}
 
   void operator()(int64_t task) {
@@ -102,53 +102,57 @@ class FgmBackward {
   }
 
  private:
+  /// A row that an own sample is given, and the component that won it.
+  struct GivenRow {
+    WeightedRow<T> row;
+    int32_t component;
+  };
+
   /// Own samples [begin, end) against samples [first, last) of the other side.
   struct Pairs {
     int64_t begin, end, first, last;
   };
 
   /// List the rows that each own component takes, in batch_ places of its own, and those that it is
-  /// given, behind each other: those of own row i end at given_ends_[i]. No branch depends on
+  /// given, behind each other: those of own row i end at given_ends_[i + 1]. No branch depends on
   /// whether two components chose each other: it would be mispredicted half of the time.
   template <class OwnIndex, class OtherIndex>
   void find_winners(const Pairs& pairs, const OwnIndex* own_argmax,
                     const OtherIndex* other_argmax) {
-    int32_t given_count = 0;
-    given_ends_[0] = 0;
+    // Local, as a store of an index could change a member for all the compiler knows.
+    const int64_t count = own_.count, other_count = other_.count, batch = batch_;
+    WeightedRow<T>*taken = taken_.get(), *const given = given_.get();
+    GivenRow* const found = found_.get();
+    int32_t *ends = given_ends_.get() + 1, given_count = 0;
+    ends[-1] = 0;
     for (int64_t a = pairs.begin; a < pairs.end; ++a) {
-      // Local, as a store of an index could change a member for all the compiler knows.
-      WeightedRow<T>* taken = taken_.get() + (a - pairs.begin) * own_.count * batch_;
-      WeightedRow<T>* const given = given_.get();
-      int32_t* const ends = given_ends_.get() + 1 + (a - pairs.begin) * own_.count;
-      const int64_t batch = batch_, spare = spare_;
-
-      std::fill_n(ends, own_.count, 0);
-      for_each_pair(a, pairs, [&](int64_t b) {
-        const OwnIndex* of_own = own_argmax + own_side_.pair(a, b) * own_.count;
-        const OtherIndex* of_other = other_argmax + other_side_.pair(b, a) * other_.count;
-        other_.for_each_valid(b, [=](int64_t l) { ends[of_other[l]] += of_own[of_other[l]] != l; });
-      });
-      for (int64_t k = 0; k < own_.count; ++k) given_count += std::exchange(ends[k], given_count);
+      int64_t found_count = 0, pair_number = 0;
+      std::fill_n(ends, count, 0);
       for_each_pair(a, pairs, [&](int64_t b) {
         const int64_t own_pair = own_side_.pair(a, b), other_pair = other_side_.pair(b, a);
-        const OwnIndex* of_own = own_argmax + own_pair * own_.count;
-        const OtherIndex* of_other = other_argmax + other_pair * other_.count;
+        const OwnIndex* of_own = own_argmax + own_pair * count;
+        const OtherIndex* of_other = other_argmax + other_pair * other_count;
         const T own_share = own_side_.score[own_pair] / T(own_.valid(a));
         const T other_share = other_side_.score[other_pair] / T(other_.valid(b));
         const T shares[] = {own_share, own_share + other_share};
-        const int32_t at = (b - pairs.first) * other_.count * kStretch<T>;
+        const int32_t at = (b - pairs.first) * other_count * kStretch<T>;
+        WeightedRow<T>* const of_pair = taken + pair_number++;
         own_.for_each_valid(a, [=](int64_t k) {
           const int32_t l = of_own[k];
-          taken[k * batch] = {at + l * int32_t(kStretch<T>), shares[of_other[l] == k]};
+          of_pair[k * batch] = {at + l * int32_t(kStretch<T>), shares[of_other[l] == k]};
         });
-        other_.for_each_valid(b, [=](int32_t l) {
-          const int64_t k = of_other[l];
+        other_.for_each_valid(b, [=, &found_count](int32_t l) {
+          const int32_t k = of_other[l];
           const int32_t is_new = of_own[k] != l;
-          given[spare + is_new * (ends[k] - spare)] = {at + l * int32_t(kStretch<T>), other_share};
+          found[found_count] = {{at + l * int32_t(kStretch<T>), other_share}, k};
+          found_count += is_new;
           ends[k] += is_new;
         });
-        ++taken;
       });
+      for (int64_t k = 0; k < count; ++k) given_count += std::exchange(ends[k], given_count);
+      for (int64_t i = 0; i < found_count; ++i) given[ends[found[i].component]++] = found[i].row;
+      taken += count * batch;
+      ends += count;
     }
   }
 
@@ -224,7 +228,7 @@ class FgmBackward {
   const int64_t stretches_, samples_, batch_;
   Buffer<T> gradient_, others_;  // stretch behind stretch
   Buffer<WeightedRow<T>> taken_;
-  const int64_t spare_;  // where a given row that was taken already goes
+  Buffer<GivenRow> found_;
   Buffer<WeightedRow<T>> given_;
   Buffer<int32_t> given_ends_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "core/fgm.h"
 #include "core/maximum.h"
@@ -16,7 +17,7 @@ namespace alignops {
 constexpr int64_t kRowsAtOnce = 4;
 // A tile is folded while it is in the second level of cache. Its rows are a multiple of what every
 // block of the product takes.
-constexpr int64_t kTileElements = 64 * 1024;
+constexpr int64_t kTileElements = 32 * 1024;
 
 /// Scores runs of row samples against one panel after another. The tile holds some rows at a time;
 /// the maxima over the rows of a sample run on from one tile to the next.
@@ -129,27 +130,39 @@ class FgmForward {
     for (int64_t j = 0; j < panel.width(); ++j) {
       const int64_t other = panel.samples[j];
       column_side_.score[column_side_.pair(other, sample)] = total_[j] / T(columns_.valid(other));
-      if constexpr (kArgmax) {
-        keep_winners(row_side_, rows_, sample, columns_, other, row_arg_.get() + j);
-        keep_winners(column_side_, columns_, other, rows_, sample, column_arg_.get() + j);
-      }
+    }
+    if constexpr (kArgmax) {
+      const int64_t* others = panel.samples.data();
+      keep_winners(panel, row_side_, rows_, columns_, row_arg_.get(),
+                   [=](int64_t j) { return std::pair(sample, others[j]); });
+      keep_winners(panel, column_side_, columns_, rows_, column_arg_.get(),
+                   [=](int64_t j) { return std::pair(others[j], sample); });
     }
   }
 
-  /// Hand over the winners of one pair: that of valid component number `rank` is
-  /// at args[rank * stride].
-  void keep_winners(const FgmSide<T>& side, const Components<In>& own, int64_t own_sample,
-                    const Components<In>& other, int64_t other_sample, const Index* args) const {
+  /// Hand over the winners of one side: of pair number j of the panel, whose samples samples_of(j)
+  /// names, that of valid component number `rank` is args[rank * stride_ + j].
+  template <class SamplesOf>
+  void keep_winners(const Panel& panel, const FgmSide<T>& side, const Components<In>& own,
+                    const Components<In>& other, const Index* args,
+                    const SamplesOf& samples_of) const {
     side.argmax.with_type([&](auto* argmax) {
-      auto* winners = argmax + side.pair(own_sample, other_sample) * own.count;
       // Local, as a store of a byte could change a member for all the compiler knows.
-      const int64_t stride = stride_, count = own.valid(own_sample);
-      if (own.sources.empty() && other.sources.empty()) {
-        for (int64_t rank = 0; rank < count; ++rank) winners[rank] = args[rank * stride];
-        return;
-      }
-      for (int64_t rank = 0; rank < count; ++rank) {
-        winners[own.index(own_sample, rank)] = other.index(other_sample, args[rank * stride]);
+      const int64_t stride = stride_, width = panel.width(), stored = own.count;
+      const int64_t own_stride = side.own_stride, other_stride = side.other_stride;
+      const bool dense = own.sources.empty() && other.sources.empty();
+      for (int64_t j = 0; j < width; ++j) {
+        const auto [own_sample, other_sample] = samples_of(j);
+        auto* winners = argmax + (own_sample * own_stride + other_sample * other_stride) * stored;
+        const Index* of_pair = args + j;
+        if (dense) {
+          for (int64_t k = 0; k < stored; ++k) winners[k] = of_pair[k * stride];
+          continue;
+        }
+        const int64_t count = own.valid(own_sample);
+        for (int64_t rank = 0; rank < count; ++rank) {
+          winners[own.index(own_sample, rank)] = other.index(other_sample, of_pair[rank * stride]);
+        }
       }
     });
   }
