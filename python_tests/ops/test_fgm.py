@@ -82,6 +82,13 @@ def test_gradients(mask):
     assert_gradients(FGM, Problem(mask=mask, layout="transposed"))
 
 
+def test_scores_of_a_pair_do_not_depend_on_the_rest_of_the_batch():
+    x, y = torch.randn(70, 6, 45), torch.randn(90, 4, 45)
+    whole, part = fgm_similarity(x, y), fgm_similarity(x[3:8], y[11:50])
+    for result, expected in zip(part, whole, strict=True):
+        assert torch.equal(result, expected[3:8, 11:50])
+
+
 def test_nan_reaches_the_pairs_of_its_sample_and_no_other():
     x, y = torch.randn(3, 4, 5), torch.randn(40, 3, 5)
     x[1, 2, 3] = torch.nan
