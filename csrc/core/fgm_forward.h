@@ -7,7 +7,6 @@
 #include "core/fgm.h"
 #include "core/maximum.h"
 #include "core/panels.h"
-#include "core/product.h"
 #include "core/tiles.h"
 #include "core/vector.h"
 
@@ -35,28 +34,24 @@ class FgmForward {
         column_side_(column_side),
         chunk_(std::max<int64_t>(kTileElements / shape.columns / kBlockVectors, 1) * kBlockVectors),
         stride_(padded<T>(shape.width)),
-        tile_stride_(padded<T>(shape.columns)),
-        packed_(packed_size<T>(shape.columns, rows.dim)),
-        loaded_(chunk_ * rows.dim),
-        tile_(chunk_ * tile_stride_ + kLanes<T>),  // loads may read on behind its end
+        tile_(rows, columns, shape, chunk_),
         column_best_(shape.depth * stride_),
         total_(stride_),
         column_arg_(shape.depth * stride_),
         row_arg_(rows.count * stride_) {}
 
   void operator()(const Panel& panel, const Block& run) {
-    pack_columns(columns_, panel.rows.data(), panel.columns(), packed_.get());
+    tile_.pack(panel);
     int64_t sample = run.first;
     for (int64_t begin = run.begin; begin < run.end; begin += chunk_) {
       const int64_t end = std::min(begin + chunk_, run.end);
-      multiply(rows_.load(begin, end, loaded_.get()), end - begin, rows_.dim, packed_.get(),
-               panel.columns(), tile_.get(), tile_stride_);
+      const T* tile = tile_.multiply(panel, begin, end);
       for (int64_t row = begin; row < end;) {
         while (row == rows_.offsets[sample + 1]) ++sample;
         const int64_t first = rows_.offsets[sample], last = rows_.offsets[sample + 1];
         const int64_t count = std::min(end, last) - row;
         if (row == first) start_sample(panel);
-        fold(panel, tile_.get() + (row - begin) * tile_stride_, row - first, count);
+        fold(panel, tile + (row - begin) * tile_.stride(), row - first, count);
         row += count;
         if (row == last) finish_sample(panel, sample);
       }
@@ -66,7 +61,7 @@ class FgmForward {
  private:
   /// Fold `count` rows of one sample, its components from `first` on, into the maxima.
   void fold(const Panel& panel, const T* s, int64_t first, int64_t count) {
-    for (; count > 0; s += kRowsAtOnce * tile_stride_) {
+    for (; count > 0; s += kRowsAtOnce * tile_.stride()) {
       switch (std::min(count, kRowsAtOnce)) {
         case 1:
           fold_rows<1>(panel, s, first);
@@ -95,7 +90,7 @@ class FgmForward {
         Maximum<T, kArgmax> best(column_best_.get() + at, column_arg_.get() + at);
         for (int64_t r = 0; r < kCount; ++r) {
           const Vector<T> value =
-              first_lanes(load(s + r * tile_stride_ + column), panel.active(l) - j, kLowest<T>);
+              first_lanes(load(s + r * tile_.stride() + column), panel.active(l) - j, kLowest<T>);
           rows[r].take(value, l);
           best.take(value, first + r);
         }
@@ -169,8 +164,9 @@ class FgmForward {
 
   const Components<In>&rows_, &columns_;
   const FgmSide<T> row_side_, column_side_;
-  const int64_t chunk_, stride_, tile_stride_;
-  Buffer<T> packed_, loaded_, tile_, column_best_, total_;
+  const int64_t chunk_, stride_;
+  PanelTile<In> tile_;
+  Buffer<T> column_best_, total_;
   Buffer<Index> column_arg_, row_arg_;
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/product.h"
 #include "core/tiles.h"
 #include "core/vector.h"
 
@@ -75,5 +76,40 @@ std::vector<Panel> panels_of(const Components<In>& columns) {
   }
   return panels;
 }
+
+/// The similarities of some rows with one panel after another, in buffers that a worker reuses.
+template <class In>
+class PanelTile {
+  using T = Accumulator<In>;
+
+ public:
+  PanelTile(const Components<In>& rows, const Components<In>& columns, const PanelShape& shape,
+            int64_t max_rows)
+      : rows_(rows),
+        columns_(columns),
+        stride_(padded<T>(shape.columns)),
+        packed_(packed_size<T>(shape.columns, rows.dim)),
+        loaded_(max_rows * rows.dim),
+        tile_(max_rows * stride_ + kLanes<T>) {}  // loads may read on behind its end
+
+  void pack(const Panel& panel) {
+    pack_columns(columns_, panel.rows.data(), panel.columns(), packed_.get());
+  }
+
+  /// The similarities of rows [begin, end) with the panel that was packed last: those of row r
+  /// start at (r - begin) * stride().
+  const T* multiply(const Panel& panel, int64_t begin, int64_t end) {
+    alignops::multiply(rows_.load(begin, end, loaded_.get()), end - begin, rows_.dim, packed_.get(),
+                       panel.columns(), tile_.get(), stride_);
+    return tile_.get();
+  }
+
+  int64_t stride() const { return stride_; }
+
+ private:
+  const Components<In>&rows_, &columns_;
+  const int64_t stride_;
+  Buffer<T> packed_, loaded_, tile_;
+};
 
 }  // namespace alignops

@@ -8,7 +8,6 @@
 #include "core/dot.h"
 #include "core/maximum.h"
 #include "core/panels.h"
-#include "core/product.h"
 #include "core/tiles.h"
 
 namespace alignops {
@@ -51,10 +50,7 @@ class ScanForward {
         slope_(slope),
         scores_(scores),
         stride_(padded<T>(shape.width)),
-        tile_stride_(padded<T>(shape.columns)),
-        packed_(packed_size<T>(shape.columns, rows.dim)),
-        loaded_(max_rows * rows.dim),
-        tile_(max_rows * tile_stride_ + kLanes<T>),  // loads may read on behind its end
+        tile_(rows, columns, shape, max_rows),
         packed_inverse_(shape.depth * stride_),
         cosines_(rows.count * shape.depth * kLanes<T>),
         row_scale_(rows.count * kLanes<T>),
@@ -62,13 +58,12 @@ class ScanForward {
         column_best_(shape.depth * kLanes<T>) {}
 
   void operator()(const Panel& panel, const Block& block) {
-    pack_columns(columns_, panel.rows.data(), panel.columns(), packed_.get());
+    tile_.pack(panel);
     pack_inverse(panel);
-    multiply(rows_.load(block.begin, block.end, loaded_.get()), block.rows(), rows_.dim,
-             packed_.get(), panel.columns(), tile_.get(), tile_stride_);
+    const T* tile = tile_.multiply(panel, block.begin, block.end);
     for (int64_t sample = block.first; sample < block.last; ++sample) {
       if (rows_.valid(sample) == 0) continue;
-      const T* s = tile_.get() + (rows_.offsets[sample] - block.begin) * tile_stride_;
+      const T* s = tile + (rows_.offsets[sample] - block.begin) * tile_.stride();
       for (int64_t j = 0; j < panel.width(); j += kLanes<T>) score(panel, s, sample, j);
     }
   }
@@ -109,7 +104,7 @@ class ScanForward {
     for (int64_t k = 0; k < count; ++k) {
       Vector<T> squares{};
       for (int64_t l = 0; l < depth; ++l) {
-        const T* at = s + k * tile_stride_ + panel.offsets[l] + j;
+        const T* at = s + k * tile_.stride() + panel.offsets[l] + j;
         const Vector<T> similarity = first_lanes(load(at), panel.active(l) - j, T(0));
         const Vector<T> cosine =
             similarity * (row_inverse_[first + k] * load(packed_inverse_.get() + l * stride_ + j));
@@ -151,8 +146,9 @@ class ScanForward {
   const T *const row_inverse_, *const column_inverse_;
   const T slope_;
   const ScanScores<T> scores_;
-  const int64_t stride_, tile_stride_;
-  Buffer<T> packed_, loaded_, tile_, packed_inverse_;
+  const int64_t stride_;
+  PanelTile<In> tile_;
+  Buffer<T> packed_inverse_;
   // Of one row sample and one vector of column samples; the scales are first sums of squares.
   Buffer<T> cosines_, row_scale_, column_scale_, column_best_;
 };
