@@ -25,6 +25,8 @@ struct PlainRuntime {
     }
   }
 
+  static int64_t threads() { return 3; }
+
   template <class MakeWorker>
   class Pool {
    public:
@@ -33,7 +35,8 @@ struct PlainRuntime {
     void run(int64_t first, int64_t last) {
       std::atomic<int64_t> next{first};
       std::vector<std::thread> threads;
-      for (int64_t thread = 0; thread < std::min<int64_t>(last - first, 3); ++thread) {
+      for (int64_t thread = 0; thread < std::min<int64_t>(last - first, PlainRuntime::threads());
+           ++thread) {
         threads.emplace_back([&] {
           auto worker = make_worker_();
           for (int64_t task = next++; task < last; task = next++) worker(task);

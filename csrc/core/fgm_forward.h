@@ -176,7 +176,7 @@ template <class Runtime, bool kArgmax, class In>
 void fgm_forward(const Components<In>& rows, const Components<In>& columns,
                  FgmSide<Accumulator<In>> row_side, FgmSide<Accumulator<In>> column_side) {
   const auto panels = panels_of(columns);
-  const auto runs = even_blocks_of(rows, (rows.rows() + kRowsPerPanel - 1) / kRowsPerPanel);
+  const auto runs = runs_of(rows, panels.size(), Runtime::threads());
   const PanelShape shape(panels);
   const int64_t run_count = runs.size();
   const auto make_worker = [&] {

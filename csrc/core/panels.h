@@ -40,8 +40,9 @@ struct PanelShape {
 
 // A packed panel of this many columns stays in the second level of cache at common embedding sizes.
 constexpr int64_t kPanelColumns = 320, kMaxPanelColumns = 2048;
-// Rows that one packed panel meets before it is packed again: its copy then costs next to nothing.
-constexpr int64_t kRowsPerPanel = 2048;
+// A packed panel meets this many rows before it is packed again, if that leaves every thread some
+// tasks: its copy then costs next to nothing.
+constexpr int64_t kRowsPerPanel = 4096, kTasksPerThread = 2;
 
 /// How many samples of `count` components make a panel: whole vectors of samples where the width
 /// allows.
@@ -75,6 +76,17 @@ std::vector<Panel> panels_of(const Components<In>& columns) {
     panels.push_back(std::move(panel));
   }
   return panels;
+}
+
+/// The runs of row samples that meet `panels` panels in turn. Only for ops whose results are the
+/// same whatever the runs: these depend on the number of threads.
+template <class In>
+std::vector<Block> runs_of(const Components<In>& rows, int64_t panels, int64_t threads) {
+  if (panels == 0) return {};
+  const int64_t for_threads = (kTasksPerThread * threads + panels - 1) / panels;
+  const int64_t for_packing = (rows.rows() + kRowsPerPanel - 1) / kRowsPerPanel;
+  return even_blocks_of(rows,
+                        std::max(for_packing, std::min(for_threads, rows.rows() / kMinBlockRows)));
 }
 
 /// The similarities of some rows with one panel after another, in buffers that a worker reuses.

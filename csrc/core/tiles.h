@@ -2,12 +2,14 @@
 // computed into a buffer that a worker reuses, and hands them to an op's epilogue. A tile lives as
 // long as one call of the epilogue.
 //
-// The Runtime, given by the caller, has a function and a class, so that nothing here knows a BLAS
-// or a thread pool:
+// The Runtime, given by the caller, has two functions and a class, so that nothing here knows a
+// BLAS or a thread pool:
 //   gemm(alpha, A, B, beta, C): C = alpha * A B + beta * C on Matrix views;
+//   threads(): how many a pool has;
 //   Pool(make_worker).run(first, last): calls worker(task) for each task of the range, each thread
 //   on a worker of its own that lasts as long as the pool.
-// The blocks depend on the problem alone, never on the number of threads, and so does every result.
+// No result depends on the number of threads. Nor do the blocks, unless an op's results are the
+// same for any.
 #pragma once
 
 #include <algorithm>

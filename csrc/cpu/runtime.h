@@ -43,13 +43,14 @@ struct TorchRuntime {
         aoti_torch_cpu_addmm_out(out.get(), out.get(), view(a).get(), view(b).get(), beta, alpha));
   }
 
+  static int64_t threads() { return torch::stable::get_num_threads(); }
+
   /// Torch's threads with a worker each, made by the thread itself when it first has something to
   /// do, and kept from one run to the next.
   template <class MakeWorker>
   class Pool {
    public:
-    explicit Pool(const MakeWorker& make_worker)
-        : make_worker_(make_worker), workers_(torch::stable::get_num_threads()) {}
+    explicit Pool(const MakeWorker& make_worker) : make_worker_(make_worker), workers_(threads()) {}
 
     /// Call worker(task) for each task in [first, last). Tasks are handed out as workers become
     /// free, so results must not depend on who takes which.
