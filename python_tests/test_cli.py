@@ -22,7 +22,7 @@ MINIATURE = DemoConfig(
     comalign_steps=3,
     batch_size=16,
 )
-KINDS = ("attribute swap", "relation swap", "attribute replace", "object replace")
+KINDS = ("attribute swap", "relation swap", "shape swap", "attribute replace", "object replace")
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from alignops.data import PairedDataset
 from alignops.losses import ClipLoss
 from alignops.methods.data import DataConfig, open_pairs
-from alignops.methods.embedding import default_device, embed_images, embed_texts, load_pixels
+from alignops.methods.embedding import default_device, embed_images, embed_texts
+from alignops.methods.images import TrainingImages
 from alignops.methods.scorer import Scorer, Similarities
 from alignops.models import Tower, TowerConfig, build_tower
 from alignops.training import Example, LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import to_values
-
-# Above this the preprocessed images are read anew in each epoch.
-_PIXELS_IN_MEMORY = 2**30
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,14 @@ class ClipConfig:
     Attributes:
         data: pairs to train on.
         tower: what to train, from which weights.
+        random_crop: smallest share of an image that a random crop keeps; 1 = whole images.
         loop: length, batch, seed.
         optimizer: AdamW and its schedule.
     """
 
     data: DataConfig = field(default_factory=DataConfig)
     tower: TowerConfig = field(default_factory=TowerConfig)
+    random_crop: float = 1.0
     loop: LoopConfig = field(default_factory=LoopConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
@@ -55,27 +55,20 @@ class ClipObjective(nn.Module):
 class ClipExamples:
     """Preprocessed images, each with the tokens of one of its captions, drawn anew each time."""
 
-    def __init__(self, tower: Tower, dataset: PairedDataset) -> None:
-        self._dataset = dataset
-        self._preprocess = tower.preprocess
+    def __init__(self, tower: Tower, dataset: PairedDataset, random_crop: float) -> None:
+        self._images = TrainingImages(tower, dataset, random_crop)
         self._tokens = [tower.tokenizer(captions) for captions in dataset.captions]
-        size = 4 * len(dataset) * torch.Size(tower.input_shape).numel()
-        self._pixels = load_pixels(tower, dataset) if size <= _PIXELS_IN_MEMORY else None
 
     def __len__(self) -> int:
         """Return the number of images."""
-        return len(self._dataset)
+        return len(self._images)
 
     def __getitem__(self, example: Example) -> tuple[Tensor, Tensor]:
         """Give an image (3, S, S) and the token ids (L,) of one of its captions."""
         tokens = self._tokens[example.index]
-        caption = example.random().integers(len(tokens))
-        return self._image(example.index), tokens[caption]
-
-    def _image(self, index: int) -> Tensor:
-        if self._pixels is not None:
-            return self._pixels[index]
-        return self._preprocess(self._dataset[index].image)
+        random = example.random()
+        caption = random.integers(len(tokens))
+        return self._images.draw(example.index, random), tokens[caption]
 
 
 class ClipScorer(Scorer):
@@ -109,7 +102,7 @@ def train_clip(config: ClipConfig, folder: Path, title: str = "clip") -> Run:
     pairs = open_pairs(config.data).train
     torch.manual_seed(config.loop.seed)
     tower = build_tower(config.tower, (text for texts in pairs.captions for text in texts))
-    examples = ClipExamples(tower, pairs)
+    examples = ClipExamples(tower, pairs, config.random_crop)
     train(ClipObjective(tower), examples, _collate, run, config.loop, config.optimizer, title)
     tower.save(run.model)
     return run

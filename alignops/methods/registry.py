@@ -12,6 +12,7 @@ from alignops.methods.comalign import (
     prepare_comalign,
     train_comalign,
 )
+from alignops.methods.mosaiclip import MosaiClipConfig, load_mosaiclip, train_mosaiclip
 from alignops.methods.scorer import Scorer
 from alignops.training import Run
 
@@ -36,6 +37,7 @@ class Method:
 METHODS = {
     "clip": Method(ClipConfig, train_clip, load_clip),
     "comalign": Method(ComAlignConfig, train_comalign, load_comalign, prepare_comalign),
+    "mosaiclip": Method(MosaiClipConfig, train_mosaiclip, load_mosaiclip),
 }
 """Name to method."""
 

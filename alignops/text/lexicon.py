@@ -124,3 +124,23 @@ PREPOSITIONS = {
     "away from": "away from",
     "along with": "with",
 }
+
+# Predicates that say what another one says with subject and object exchanged.
+CONVERSES = {
+    "right of": "left of",
+    "below": "above",
+    "under": "above",
+    "underneath": "above",
+    "beneath": "above",
+    "behind": "in front of",
+}
+
+# Predicates that say the same with subject and object exchanged.
+SYMMETRIC = _words("and alongside beside by near opposite with") | {"close to", "next to"}
+
+# Nouns that take no "a", besides those in -s.
+UNCOUNTED = _words(
+    "people men women children feet teeth geese mice sheep cattle police food water grass snow "
+    "sand wood metal fruit bread cheese meat rice luggage furniture equipment traffic clothing "
+    "graffiti broccoli dirt mud ice smoke hair baseball tennis soccer football frisbee"
+)

@@ -14,10 +14,12 @@ class Example:
     Attributes:
         index: of the item.
         draw: seeds the item's random choices, such as which caption; differs in each epoch.
+        step: of the training, from 0, for what changes in its course.
     """
 
     index: int
     draw: tuple[int, int, int]
+    step: int
 
     def random(self) -> np.random.Generator:
         """Start the generator of the item's random choices."""
@@ -65,4 +67,4 @@ class StepSampler(Sampler[list[Example]]):
                 order_epoch = epoch
             first = position * self.batch_size
             batch = order[first : first + self.batch_size].tolist()
-            yield [Example(index, (self.seed, epoch, index)) for index in batch]
+            yield [Example(index, (self.seed, epoch, index), step) for index in batch]

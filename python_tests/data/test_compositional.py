@@ -5,7 +5,7 @@ import pytest
 
 from alignops.data.scenes import Scene, compositional_pairs, draw_scenes
 
-KINDS = ("attribute_swap", "relation_swap", "attribute_replace", "object_replace")
+KINDS = ("attribute_swap", "relation_swap", "shape_swap", "attribute_replace", "object_replace")
 
 _OBJECT = r"(?:a|the) (small|large) (\w+) (\w+)"
 _STATEMENT = re.compile(rf"{_OBJECT}(?: is)? (?:to the )?(left of|right of|above|below) {_OBJECT}")
@@ -48,7 +48,7 @@ def test_true_captions_are_true_and_false_ones_false(kind, objects):
         assert not is_true(scenes[pair.scene], pair.false_caption)
 
 
-@pytest.mark.parametrize("kind", ["attribute_swap", "relation_swap"])
+@pytest.mark.parametrize("kind", ["attribute_swap", "relation_swap", "shape_swap"])
 def test_swaps_keep_every_word(kind):
     for pair in compositional_pairs(draw_scenes(200, seed=2), kind, seed=0):
         true, false = pair.true_caption.lower(), pair.false_caption.lower()
@@ -69,6 +69,12 @@ def test_relation_swap_exchanges_subject_and_object():
     for pair in compositional_pairs(draw_scenes(50, seed=4), "relation_swap", seed=0):
         [(a, predicate, b)] = statements(pair.true_caption)
         assert statements(pair.false_caption) == [(b, predicate, a)]
+
+
+def test_shape_swap_exchanges_the_nouns():
+    for pair in compositional_pairs(draw_scenes(50, seed=4), "shape_swap", seed=0):
+        [(a, predicate, b)] = statements(pair.true_caption)
+        assert statements(pair.false_caption) == [((*a[:2], b[2]), predicate, (*b[:2], a[2]))]
 
 
 @pytest.mark.parametrize(

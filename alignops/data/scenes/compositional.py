@@ -11,7 +11,7 @@ from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
 from alignops.text.scene_graph import Entity, Relation, SceneGraph
 
 CompositionalKind = Literal[
-    "attribute_swap", "relation_swap", "attribute_replace", "object_replace"
+    "attribute_swap", "relation_swap", "shape_swap", "attribute_replace", "object_replace"
 ]
 
 
@@ -43,6 +43,8 @@ def compositional_pairs(
               that differ in shape, colour and size take part; scenes without such a pair are
               left out, about six in ten.
             - "relation_swap": subject and object of one relation change places.
+            - "shape_swap": two related objects of different shapes exchange these. No training here
+              makes such negatives of sub-graphs.
             - "attribute_replace": one object gets another size or colour.
             - "object_replace": one object gets another shape.
         seed: of the choices.
@@ -87,6 +89,18 @@ def _relation_swaps(graph: SceneGraph) -> Iterator[SceneGraph]:
         yield replace(graph, relations=tuple(relations))
 
 
+def _shape_swaps(graph: SceneGraph) -> Iterator[SceneGraph]:
+    for relation in graph.relations:
+        a, b = graph.entities[relation.subject], graph.entities[relation.object]
+        if a.noun == b.noun or a.attributes == b.attributes:
+            continue
+        swapped = {
+            relation.subject: replace(a, noun=b.noun),
+            relation.object: replace(b, noun=a.noun),
+        }
+        yield _with_entities(graph, swapped)
+
+
 def _attribute_replacements(graph: SceneGraph) -> Iterator[SceneGraph]:
     for position, entity in enumerate(graph.entities):
         size, colour = entity.attributes
@@ -111,6 +125,7 @@ def _with_entities(graph: SceneGraph, changed: dict[int, Entity]) -> SceneGraph:
 _CHANGES = {
     "attribute_swap": _attribute_swaps,
     "relation_swap": _relation_swaps,
+    "shape_swap": _shape_swaps,
     "attribute_replace": _attribute_replacements,
     "object_replace": _object_replacements,
 }

@@ -1,0 +1,113 @@
+"""MosaiCLIP: images contrasted with parts of their captions and with hard negatives of these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from alignops.losses import MultiPositiveContrastiveLoss
+from alignops.methods.clip import ClipScorer
+from alignops.methods.data import DataConfig, open_pairs
+from alignops.methods.mosaiclip_texts import Batch, Collate, MosaiClipExamples, TextConfig
+from alignops.models import Tower, TowerConfig, build_tower
+from alignops.models.wise_ft import interpolate_vision, vision_weights
+from alignops.training import LoopConfig, OptimizerConfig, Run, train
+from alignops.training.config_values import to_values
+
+
+@dataclass(frozen=True)
+class MosaiClipConfig:
+    """MosaiCLIP from given weights (fine-tuning) or from random ones (pre-training).
+
+    Attributes:
+        data: pairs to train on.
+        tower: what to train, from which weights.
+        texts: sub-graphs and negatives.
+        wise_ft: weight of the trained image tower in the saved one, the rest is the tower before
+            training; 1 = as trained, 0.5 = the average of both. Below 1 the trained tower is saved
+            besides, as `trained`.
+        random_crop: smallest share of an image that a random crop keeps; 1 = whole images.
+        loop: length, batch, seed.
+        optimizer: AdamW and its schedule.
+    """
+
+    data: DataConfig = field(default_factory=DataConfig)
+    tower: TowerConfig = field(default_factory=TowerConfig)
+    texts: TextConfig = field(default_factory=TextConfig)
+    wise_ft: float = 1.0
+    random_crop: float = 1.0
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that is none."""
+        if not 0 <= self.wise_ft <= 1:
+            raise ValueError(f"wise_ft is {self.wise_ft}, expected a number between 0 and 1")
+
+
+class MosaiClipObjective(nn.Module):
+    """The multi-positive contrastive loss of a batch under a tower."""
+
+    def __init__(self, tower: Tower) -> None:
+        super().__init__()
+        self.tower = tower
+        self.loss = MultiPositiveContrastiveLoss()
+
+    def forward(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Compute the loss of a batch of images and their texts."""
+        loss = self.loss(
+            self.tower.encode_image(batch.images),
+            self.tower.encode_text(batch.tokens),
+            batch.text_image,
+            batch.text_is_positive,
+            logit_scale=self.tower.logit_scale,
+        )
+        return {"contrastive": loss}
+
+
+def train_mosaiclip(config: MosaiClipConfig, folder: Path, title: str = "mosaiclip") -> Run:
+    """Train a tower on pairs and on parts of their captions, or take up an interrupted training.
+
+    Args:
+        config: the recipe.
+        folder: of the run. The trained tower is saved as its `model`.
+        title: what the progress bar says.
+
+    Raises:
+        FileExistsError: the folder holds another run.
+        FileNotFoundError: data or weights are missing.
+        ValueError: the configuration or the data do not fit.
+    """
+    run = Run.open(folder, "mosaiclip", to_values(config))
+    if run.model.is_dir():
+        return run
+    pairs = open_pairs(config.data).train
+    torch.manual_seed(config.loop.seed)
+    tower = build_tower(config.tower, (text for texts in pairs.captions for text in texts))
+    before = vision_weights(tower)
+    examples = MosaiClipExamples(tower, pairs, config.texts, config.loop.steps, config.random_crop)
+    train(
+        MosaiClipObjective(tower),
+        examples,
+        Collate(tower, examples),
+        run,
+        config.loop,
+        config.optimizer,
+        title,
+    )
+    if config.wise_ft < 1:
+        tower.save(run.folder / "trained")
+        interpolate_vision(tower, before, config.wise_ft)
+    tower.save(run.model)
+    return run
+
+
+def load_mosaiclip(run: Run) -> ClipScorer:
+    """Load the scorer of a finished run.
+
+    Raises:
+        FileNotFoundError: the run is not finished.
+    """
+    return ClipScorer(Tower.load(str(run.finished_model())))

@@ -1,0 +1,119 @@
+"""Positives of an image and their hard negatives, drawn from the graph of its caption."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, get_args
+
+import numpy as np
+
+from alignops.text.facts import Fact, facts
+from alignops.text.negatives import Kind, perturb
+from alignops.text.scene_graph import SceneGraph
+from alignops.text.sub_graphs import one_object_graphs, one_relation_graphs
+from alignops.text.vocabulary import Vocabulary
+
+# Draws of one negative, before a positive goes without: most fail as the caption implies them.
+_ATTEMPTS = 8
+
+
+class SampledGraphs(NamedTuple):
+    """Sub-graphs of one caption: true ones, and false ones that are near to them."""
+
+    positives: list[SceneGraph]
+    negatives: list[SceneGraph]
+
+
+@dataclass(frozen=True)
+class SubGraphSampler:
+    """Draws sub-graphs and their hard negatives (MosaiCLIP, section 3).
+
+    Attributes:
+        vocabulary: words for the negatives.
+        obj: weight of one-object graphs with a replaced attribute.
+        rel: weight of relations with other objects, or another relation.
+        attr: weight of relations with other attributes. The paper's weights are the defaults.
+    """
+
+    vocabulary: Vocabulary
+    obj: float = 0.15
+    rel: float = 0.425
+    attr: float = 0.425
+
+    def __post_init__(self) -> None:
+        """Refuse weights that nothing can be drawn by."""
+        weights = {kind: getattr(self, kind) for kind in get_args(Kind)}
+        if min(weights.values()) < 0 or not any(weights.values()):
+            raise ValueError(f"obj, rel, attr: expected weights >= 0, not all 0, got {weights}")
+
+    def draw(
+        self,
+        graph: SceneGraph,
+        implied: frozenset[Fact],
+        random: np.random.Generator,
+        *,
+        positives: int,
+        negatives: int,
+    ) -> SampledGraphs:
+        """Draw from one caption's graph; no two of the graphs state the same.
+
+        Args:
+            graph: of the caption.
+            implied: `implied_facts` of all captions of the image: no negative follows from them.
+            random: of all choices.
+            positives: most positives.
+            negatives: most negatives, shared out evenly among the positives.
+        """
+        drawn = SampledGraphs([], [])
+        used: set[frozenset[Fact]] = set()
+        for kind, positive in self._positives(graph, random):
+            if len(drawn.positives) == positives:
+                break
+            if facts(positive) in used:
+                continue
+            left = positives - len(drawn.positives)
+            share = -(-(negatives - len(drawn.negatives)) // left)
+            used.add(facts(positive))
+            drawn.positives.append(positive)
+            drawn.negatives.extend(self._negatives(kind, positive, implied, random, share, used))
+        return drawn
+
+    def _positives(
+        self, graph: SceneGraph, random: np.random.Generator
+    ) -> Iterator[tuple[Kind, SceneGraph]]:
+        """Draw a kind by the weights, then one of its graphs, as often as there are graphs."""
+        relations = one_relation_graphs(graph)
+        graphs: dict[Kind, list[SceneGraph]] = {
+            "obj": [*filter(_has_attributes, one_object_graphs(graph))],
+            "rel": relations,
+            "attr": [*filter(_has_attributes, relations)],
+        }
+        kinds = [kind for kind, found in graphs.items() if found and getattr(self, kind) > 0]
+        if not kinds:
+            return
+        weights = np.array([getattr(self, kind) for kind in kinds])
+        for _ in range(len(relations) + len(graphs["obj"])):
+            kind = kinds[random.choice(len(kinds), p=weights / weights.sum())]
+            yield kind, graphs[kind][random.integers(len(graphs[kind]))]
+
+    def _negatives(
+        self,
+        kind: Kind,
+        positive: SceneGraph,
+        implied: frozenset[Fact],
+        random: np.random.Generator,
+        count: int,
+        used: set[frozenset[Fact]],
+    ) -> Iterator[SceneGraph]:
+        for _ in range(_ATTEMPTS * count):
+            if count == 0:
+                return
+            negative = perturb(positive, kind, self.vocabulary, random)
+            if negative is None or facts(negative) <= implied or facts(negative) in used:
+                continue
+            used.add(facts(negative))
+            count -= 1
+            yield negative
+
+
+def _has_attributes(graph: SceneGraph) -> bool:
+    return any(entity.attributes for entity in graph.entities)

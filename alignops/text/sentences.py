@@ -1,0 +1,40 @@
+"""Graphs to sentences, for texts that no one wrote: sub-graphs and their negatives."""
+
+from alignops.text.lexicon import UNCOUNTED
+from alignops.text.scene_graph import Entity, SceneGraph
+
+
+def sentence(graph: SceneGraph) -> str:
+    """Put a graph in words.
+
+    Entities are "{attributes} {object}", relations "{N1} {relation} {N2}" (MosaiCLIP, section 3),
+    with articles, so that they read as English: "a small red circle above a blue square".
+
+    Args:
+        graph: with relations, an entity outside of all of them is not mentioned.
+    """
+    if not graph.relations:
+        return " and ".join(_introduced(entity) for entity in graph.entities)
+    named: set[int] = set()
+
+    def name(index: int) -> str:
+        entity = graph.entities[index]
+        if index in named:
+            return f"the {entity.phrase}"
+        named.add(index)
+        return _introduced(entity)
+
+    statements = [
+        f"{name(relation.subject)} {relation.predicate} {name(relation.object)}"
+        for relation in graph.relations
+    ]
+    return " and ".join(statements)
+
+
+def _introduced(entity: Entity) -> str:
+    """Put "a" or "an" before an entity, unless it is a plural or cannot be counted."""
+    last = entity.noun.rsplit(" ", 1)[-1]
+    is_plural = last.endswith("s") and not last.endswith(("ss", "us", "is"))
+    if is_plural or last in UNCOUNTED:
+        return entity.phrase
+    return f"{'an' if entity.phrase[0] in 'aeiou' else 'a'} {entity.phrase}"

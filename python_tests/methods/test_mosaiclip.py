@@ -1,0 +1,61 @@
+"""MosaiCLIP's training."""
+
+import pytest
+import torch
+
+from alignops.data import SceneDataset, draw_scenes
+from alignops.data.scenes import VOCABULARY
+from alignops.methods.data import DataConfig, SceneConfig
+from alignops.methods.mosaiclip import MosaiClipConfig, load_mosaiclip, train_mosaiclip
+from alignops.methods.mosaiclip_texts import TextConfig
+from alignops.models import Tower, TowerConfig
+from alignops.training import LoopConfig
+
+DATA = DataConfig(scenes=SceneConfig(train=32, validation=8, test=8, size=32))
+
+
+def config(**changes):
+    loop = LoopConfig(steps=4, batch_size=8, checkpoint_every=2)
+    tower = TowerConfig(words=VOCABULARY)
+    return MosaiClipConfig(data=DATA, tower=tower, loop=loop, **changes)
+
+
+def weights(folder):
+    return Tower.load(str(folder)).model.state_dict()
+
+
+def test_a_trained_tower_scores(tmp_path):
+    run = train_mosaiclip(config(), tmp_path / "run")
+    dataset = SceneDataset(draw_scenes(3, seed=1))
+    captions = [text for texts in dataset.captions for text in texts]
+    assert load_mosaiclip(run).similarities(dataset, captions).i2t.shape == (3, 3)
+    assert not (run.folder / "trained").exists()
+
+
+def test_wise_ft_saves_both_towers(tmp_path):
+    plain = weights(train_mosaiclip(config(), tmp_path / "plain").model)
+    run = train_mosaiclip(config(wise_ft=0.5), tmp_path / "half")
+    trained, half = weights(run.folder / "trained"), weights(run.model)
+    untrained = weights(train_mosaiclip(config(wise_ft=0.0), tmp_path / "zero").model)
+    for name in trained:
+        assert torch.equal(trained[name], plain[name])
+        expected = (trained[name] + untrained[name]) / 2
+        torch.testing.assert_close(half[name], expected if "visual" in name else trained[name])
+    assert not torch.equal(trained["visual.proj"], half["visual.proj"])
+
+
+def test_the_texts_do_not_depend_on_the_loading_processes(tmp_path):
+    texts = TextConfig(word_swap=True, equal_counts=True)
+    first = train_mosaiclip(config(texts=texts), tmp_path / "0")
+    loop = LoopConfig(steps=4, batch_size=8, checkpoint_every=2, workers=2)
+    changed = MosaiClipConfig(
+        data=DATA, tower=TowerConfig(words=VOCABULARY), loop=loop, texts=texts
+    )
+    second = weights(train_mosaiclip(changed, tmp_path / "2").model)
+    for name, weight in weights(first.model).items():
+        assert torch.equal(weight, second[name])
+
+
+def test_a_weight_beyond_one():
+    with pytest.raises(ValueError, match=r"wise_ft is 1.5, expected a number between 0 and 1"):
+        config(wise_ft=1.5)
