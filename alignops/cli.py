@@ -45,15 +45,18 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    demo = command("demo", _demo, "train CLIP and ComAlign on drawn scenes, and compare them")
+    demo = command("demo", _demo, "train methods on drawn scenes, and compare them with their base")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the runs")
     demo.add_argument("--seed", type=int, default=0)
+    chosen = demo.add_mutually_exclusive_group()
+    chosen.add_argument("--methods", nargs="+", default=["comalign", "mosaiclip"], metavar="METHOD")
+    chosen.add_argument("--ablate", metavar="METHOD", help="compare a method with its ablations")
     for name, run, text in (
         ("train", _train, "train a method; METHOD --help lists its settings"),
         ("prepare", _prepare, "compute the features that training a method needs"),
     ):
         method = command(name, run, text)
-        method.add_argument("method", metavar="METHOD", help="clip or comalign")
+        method.add_argument("method", metavar="METHOD", help="clip, comalign or mosaiclip")
         method.add_argument("settings", nargs=argparse.REMAINDER, metavar="...")
     evaluate = command("evaluate", _evaluate, "measure a finished run on its test split")
     evaluate.add_argument("folder", type=Path, metavar="RUN")
@@ -64,9 +67,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from alignops.demo import run_demo
+    from alignops.demo import run_ablations, run_demo
 
-    run_demo(options.out, seed=options.seed)
+    if options.ablate:
+        run_ablations(options.out, options.ablate, seed=options.seed)
+    else:
+        run_demo(options.out, seed=options.seed, methods=options.methods)
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from alignops.cli import main
-from alignops.demo import DemoConfig, run_demo
+from alignops.demo import DemoConfig, run_ablations, run_demo
 from alignops.methods.clip import ClipConfig
 from alignops.methods.results import read_results
 from alignops.training import Interrupted, Run
@@ -20,6 +20,7 @@ MINIATURE = DemoConfig(
     word_steps=4,
     sentence_steps=2,
     comalign_steps=3,
+    tuning_steps=2,
     batch_size=16,
 )
 KINDS = ("attribute swap", "relation swap", "shape swap", "attribute replace", "object replace")
@@ -48,8 +49,8 @@ def photos(tmp_path_factory):
     return folder
 
 
-def test_the_demo_measures_base_and_comalign(demo):
-    for name in ("base", "comalign"):
+def test_the_demo_measures_base_and_methods(demo):
+    for name in ("base", "comalign", "mosaiclip"):
         results = read_results(demo / name)
         assert {"image to text R@1", "text to image R@5", *KINDS} <= results.keys()
         assert results["image to text R@1"].cases == 16
@@ -63,6 +64,15 @@ def test_the_demo_again_trains_nothing(demo, capsys):
     printed = capsys.readouterr().out
     assert "attribute swap" in printed
     assert str(demo / "comalign") in printed
+
+
+@pytest.mark.slow
+def test_ablations_stand_beside_their_method(demo, capsys):
+    run_ablations(demo, "mosaiclip", seed=1, config=MINIATURE)
+    printed = capsys.readouterr().out
+    for name in ("clip", "mosaiclip", "mosaiclip-no-f_rel", "mosaiclip-negclip"):
+        assert read_results(demo / name).keys() >= set(KINDS)
+        assert str(demo / name) in printed
 
 
 def test_a_run_keeps_configuration_log_and_model(demo):
@@ -107,6 +117,18 @@ def test_clip_and_comalign_train_on_a_folder(photos, tmp_path, capsys):
     assert "comalign" in capsys.readouterr().out
 
 
+def test_mosaiclip_trains_on_a_folder(photos, tmp_path):
+    words = tmp_path / "words.json"
+    words.write_text('{"objects": ["cat"], "attributes": ["black"], "relations": ["near"]}')
+    run = tmp_path / "mosaiclip"
+    settings = [
+        *("--data.source", str(photos), "--loop.steps", "2", "--loop.batch_size", "8"),
+        *("--texts.vocabulary", str(words), "--texts.word_swap", "true", "--random_crop", "0.5"),
+    ]
+    assert main(["train", "mosaiclip", "--out", str(run), *settings]) == 0
+    assert read_results(run)["text to image R@1"].cases == 4
+
+
 def test_info_says_what_is_installed(capsys):
     assert main(["info"]) == 0
     printed = capsys.readouterr().out
@@ -126,6 +148,8 @@ def test_info_says_what_is_installed(capsys):
         (["prepare", "clip"], "clip has nothing to prepare"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.yaml"),
         (["report", "nothing"], "nothing has no results.json; `alignops evaluate` measures a run"),
+        (["demo", "--methods", "clap"], "method is 'clap', expected one of clip, comalign"),
+        (["demo", "--ablate", "clip"], "clip has no ablations on scenes"),
         (["bogus"], "invalid choice: 'bogus'"),
     ],
 )
@@ -155,6 +179,6 @@ def test_an_interruption_says_how_to_continue(tmp_path, monkeypatch, capsys):
     def interrupted(*_):
         raise Interrupted
 
-    monkeypatch.setattr("alignops.demo.train_clip", interrupted)
+    monkeypatch.setattr("alignops.demo.base.train_clip", interrupted)
     assert main(["demo", "--out", str(tmp_path)]) == 130
     assert "interrupted; the same command continues from here" in capsys.readouterr().err

@@ -60,40 +60,33 @@ class SubGraphSampler:
             graph: of the caption.
             implied: `implied_facts` of all captions of the image: no negative follows from them.
             random: of all choices.
-            positives: most positives.
-            negatives: most negatives, shared out evenly among the positives.
+            positives: how often a positive is drawn, so at most how many there are: one that is
+                drawn again gets further negatives.
+            negatives: most negatives, shared out evenly among the draws.
         """
         drawn = SampledGraphs([], [])
+        graphs = self._graphs(graph)
+        weights = np.array([getattr(self, kind) for kind in graphs])
         used: set[frozenset[Fact]] = set()
-        for kind, positive in self._positives(graph, random):
-            if len(drawn.positives) == positives:
-                break
-            if facts(positive) in used:
-                continue
-            left = positives - len(drawn.positives)
+        for left in range(positives if graphs else 0, 0, -1):
+            kind = list(graphs)[random.choice(len(graphs), p=weights / weights.sum())]
+            positive = graphs[kind][random.integers(len(graphs[kind]))]
+            if facts(positive) not in used:
+                used.add(facts(positive))
+                drawn.positives.append(positive)
             share = -(-(negatives - len(drawn.negatives)) // left)
-            used.add(facts(positive))
-            drawn.positives.append(positive)
             drawn.negatives.extend(self._negatives(kind, positive, implied, random, share, used))
         return drawn
 
-    def _positives(
-        self, graph: SceneGraph, random: np.random.Generator
-    ) -> Iterator[tuple[Kind, SceneGraph]]:
-        """Draw a kind by the weights, then one of its graphs, as often as there are graphs."""
+    def _graphs(self, graph: SceneGraph) -> dict[Kind, list[SceneGraph]]:
+        """List what each kind can perturb; without kinds that have nothing, or no weight."""
         relations = one_relation_graphs(graph)
         graphs: dict[Kind, list[SceneGraph]] = {
             "obj": [*filter(_has_attributes, one_object_graphs(graph))],
             "rel": relations,
             "attr": [*filter(_has_attributes, relations)],
         }
-        kinds = [kind for kind, found in graphs.items() if found and getattr(self, kind) > 0]
-        if not kinds:
-            return
-        weights = np.array([getattr(self, kind) for kind in kinds])
-        for _ in range(len(relations) + len(graphs["obj"])):
-            kind = kinds[random.choice(len(kinds), p=weights / weights.sum())]
-            yield kind, graphs[kind][random.integers(len(graphs[kind]))]
+        return {kind: found for kind, found in graphs.items() if found and getattr(self, kind) > 0}
 
     def _negatives(
         self,

@@ -31,7 +31,7 @@ def make(tower):
 
 def test_an_item_has_true_and_false_statements(make):
     _, items, _ = make()
-    assert max(sum(s.is_positive for s in item.statements) for item in items) == 3
+    assert max(sum(s.is_positive for s in item.statements) for item in items) >= 2
     assert max(sum(not s.is_positive for s in item.statements) for item in items) == 6
     for item in items:
         for statement in item.statements:
@@ -47,9 +47,9 @@ def test_items_are_a_function_of_the_example(make):
 
 
 def test_the_first_stage_is_coarse(make):
-    for step, most in ((0, 1), (19, 1), (20, 3)):
+    for step, most in ((0, 1), (19, 1), (20, 6)):
         _, items, _ = make(step=step)
-        assert max(sum(s.is_positive for s in item.statements) for item in items) == most
+        assert max(sum(not s.is_positive for s in item.statements) for item in items) == most
     _, items, _ = make(TextConfig(coarse=0), step=0)
     assert max(len(item.statements) for item in items) > 2
 

@@ -13,24 +13,14 @@ GRAPH = SceneGraph(
 )
 
 
-def test_one_object_graphs_take_any_attributes():
-    assert [sentence(graph) for graph in one_object_graphs(GRAPH)] == [
-        "a man",
-        "an old man",
-        "a horse",
-        "a big horse",
-        "a brown horse",
-        "a big brown horse",
-        "a hat",
-    ]
+def test_each_object_is_a_graph():
+    sentences = [sentence(graph) for graph in one_object_graphs(GRAPH)]
+    assert sentences == ["an old man", "a big brown horse", "a hat"]
 
 
-def test_one_relation_graphs_take_any_attributes_of_both():
+def test_each_relation_is_a_graph():
     sentences = [sentence(graph) for graph in one_relation_graphs(GRAPH)]
-    assert len(sentences) == 2 * 4 + 2 * 1
-    assert sentences[0] == "a man riding a horse"
-    assert "an old man riding a big brown horse" in sentences
-    assert sentences[-1] == "an old man wears a hat"
+    assert sentences == ["an old man riding a big brown horse", "an old man wears a hat"]
 
 
 def test_every_sub_graph_is_true():

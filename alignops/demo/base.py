@@ -1,0 +1,120 @@
+"""What all methods of the demo share: the scenes, and the small CLIP that they start from."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alignops.data.scenes import VOCABULARY, Style
+from alignops.methods.clip import ClipConfig, train_clip
+from alignops.methods.data import DataConfig, SceneConfig
+from alignops.models import TowerConfig
+from alignops.training import LoopConfig, OptimizerConfig, Run
+
+_WORDS: tuple[Style, ...] = ("tags", "tags", "tags", "phrases")
+
+# Pixels of the base's images, and of those that crops are cut from: a crop of the former would
+# leave a few pixels of an object.
+_BASE_SIZE, _CROP_SIZE = 32, 128
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """The size of the demo: the defaults take minutes on two cores.
+
+    Attributes:
+        word_scenes: scenes whose words and phrases the base is trained on.
+        close_ups: pictures of single objects that it is trained on besides.
+        sentence_scenes: scenes whose sentences the base and the methods are trained on, a part of
+            them.
+        held_out: scenes for validation, and as many for the test.
+        word_steps: steps of the base on bags of words and loose phrases.
+        sentence_steps: steps of the base on sentences, afterwards.
+        comalign_steps: steps of ComAlign.
+        tuning_steps: steps of the methods that train the base on.
+        batch_size: pairs per step; ComAlign takes twice as many.
+    """
+
+    word_scenes: int = 8000
+    close_ups: int = 8000
+    sentence_scenes: int = 4000
+    held_out: int = 1000
+    word_steps: int = 500
+    sentence_steps: int = 120
+    comalign_steps: int = 400
+    tuning_steps: int = 800
+    batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a method of the demo finds what it needs.
+
+    Attributes:
+        folder: of the runs.
+        seed: of scenes and weights.
+        size: how much of everything.
+    """
+
+    folder: Path
+    seed: int
+    size: DemoConfig
+
+    @property
+    def base(self) -> Run:
+        """The base's run; `train_base` trains it."""
+        return Run(self.folder / "base")
+
+    @property
+    def sentences(self) -> DataConfig:
+        """The scenes with their sentences, as small as the base sees them."""
+        size = self.size
+        scenes = SceneConfig(
+            train=size.sentence_scenes,
+            validation=size.held_out,
+            test=size.held_out,
+            size=_BASE_SIZE,
+        )
+        return DataConfig(seed=self.seed, scenes=scenes)
+
+    @property
+    def crops(self) -> DataConfig:
+        """The same, large enough to cut objects from."""
+        return replace(self.sentences, scenes=replace(self.sentences.scenes, size=_CROP_SIZE))
+
+    def loop(self, steps: int, batch_size: int | None = None) -> LoopConfig:
+        """Make the course of a training."""
+        return LoopConfig(
+            steps=steps, batch_size=batch_size or self.size.batch_size, seed=self.seed
+        )
+
+
+def train_base(stage: Stage) -> Run:
+    """Train the base.
+
+    Most of its training is on bags of words ("square red large circle blue small") and loose
+    phrases ("something red left"), so that it knows words and places, but little of which belongs
+    to what: the state in which web captions leave a CLIP. The methods have to make up for it.
+    """
+    size, sentences = stage.size, stage.sentences
+    scenes = replace(
+        sentences.scenes, train=size.word_scenes, close_ups=size.close_ups, styles=_WORDS
+    )
+    words = train_clip(
+        ClipConfig(
+            data=replace(sentences, scenes=scenes),
+            tower=TowerConfig(image_size=_BASE_SIZE, words=VOCABULARY),
+            loop=stage.loop(size.word_steps),
+            optimizer=OptimizerConfig(lr=2e-3),
+        ),
+        stage.folder / "words",
+        "base on tags and phrases",
+    )
+    return train_clip(
+        ClipConfig(
+            data=sentences,
+            tower=TowerConfig(name=str(words.model)),
+            loop=stage.loop(size.sentence_steps),
+            optimizer=OptimizerConfig(lr=1e-3),
+        ),
+        stage.base.folder,
+        "base on sentences",
+    )

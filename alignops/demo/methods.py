@@ -1,0 +1,90 @@
+"""The methods on scenes: how each is trained on the base, and its ablations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from alignops.demo.base import Stage
+from alignops.methods.clip import ClipConfig, train_clip
+from alignops.methods.comalign import BaseConfig, ComAlignConfig, train_comalign
+from alignops.methods.mosaiclip import MosaiClipConfig, train_mosaiclip
+from alignops.methods.mosaiclip_texts import TextConfig
+from alignops.models import TowerConfig
+from alignops.training import OptimizerConfig, Run
+
+# Of the methods that train all of the base.
+_TUNING = OptimizerConfig(lr=1.5e-3)
+
+
+@dataclass(frozen=True)
+class DemoMethod:
+    """A method as the demo trains it.
+
+    Attributes:
+        configure: gives its settings on a stage.
+        train: trains it.
+        ablations: by name, what is changed in the settings.
+    """
+
+    configure: Callable[[Stage], Any]
+    train: Callable[[Any, Path, str], Run]
+    ablations: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+
+
+def _clip(stage: Stage) -> ClipConfig:
+    return ClipConfig(
+        data=stage.sentences,
+        tower=TowerConfig(name=str(stage.base.model)),
+        loop=stage.loop(stage.size.tuning_steps),
+        optimizer=_TUNING,
+    )
+
+
+def _comalign(stage: Stage) -> ComAlignConfig:
+    return ComAlignConfig(
+        base=BaseConfig(str(stage.base.model)),
+        data=stage.crops,
+        features=stage.folder / "features",
+        loop=stage.loop(stage.size.comalign_steps, 2 * stage.size.batch_size),
+        optimizer=OptimizerConfig(lr=3e-3, warmup_steps=50),
+    )
+
+
+def _mosaiclip(stage: Stage) -> MosaiClipConfig:
+    return MosaiClipConfig(
+        data=stage.sentences,
+        tower=TowerConfig(name=str(stage.base.model)),
+        loop=stage.loop(stage.size.tuning_steps),
+        optimizer=_TUNING,
+    )
+
+
+def _texts(**changes: Any) -> Callable[[MosaiClipConfig], MosaiClipConfig]:
+    def change(config: MosaiClipConfig) -> MosaiClipConfig:
+        return replace(config, texts=replace(config.texts, **changes))
+
+    return change
+
+
+DEMO_METHODS = {
+    "clip": DemoMethod(_clip, train_clip),
+    "comalign": DemoMethod(_comalign, train_comalign),
+    "mosaiclip": DemoMethod(
+        _mosaiclip,
+        train_mosaiclip,
+        {
+            "no-curriculum": _texts(coarse=0.0),
+            "no-f_rel": _texts(rel=0.0),
+            "no-f_attr": _texts(attr=0.0),
+            "1-positive": _texts(positives=1),
+            "1-negative": _texts(negatives=1),
+            "3-negatives": _texts(negatives=3),
+            "not-exclusive": _texts(exclusive=False),
+            "negclip": lambda config: replace(
+                config, texts=TextConfig(positives=0, negatives=0, word_swap=True)
+            ),
+        },
+    ),
+}
+"""Name to method; "clip" is the base trained on with its own loss, for comparison."""
