@@ -31,7 +31,7 @@ QUANTITIES = _words(
 ) | {"close up", "close-up"}
 PLACES = _words(
     "front back left right top bottom middle center centre side sides background backdrop "
-    "foreground distance way day time other"
+    "foreground distance way time other"
 )
 TRANSPARENT = QUANTITIES | PLACES
 

@@ -26,14 +26,14 @@ def load_pipeline() -> Language:
     Raises:
         ImportError: if no English model is installed.
     """
-    pipeline = importlib.import_module(_installed_model()).load(exclude=UNUSED)
+    pipeline = importlib.import_module(installed_model()).load(exclude=UNUSED)
     show_plain_words(pipeline.vocab)
     pipeline.add_pipe("merge_expressions", first=True)
     pipeline.add_pipe("repair_parse", last=True)
     return pipeline
 
 
-def _installed_model() -> str:
+def installed_model() -> str:
     for name in MODELS:
         if importlib.util.find_spec(name) is not None:
             return name
