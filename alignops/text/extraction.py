@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from spacy.tokens import Doc
 
 from alignops.text.entities import describe, is_entity
+from alignops.text.negation import is_denied
 from alignops.text.pipeline import load_pipeline
 from alignops.text.relations import find_relations
 from alignops.text.scene_graph import Relation, SceneGraph
@@ -17,7 +18,7 @@ def extract(captions: Sequence[str]) -> list[SceneGraph]:
 
 
 def _graph(doc: Doc) -> SceneGraph:
-    nouns = [token for token in doc if is_entity(token)]
+    nouns = [token for token in doc if is_entity(token) and not is_denied(token)]
     index = {noun.i: position for position, noun in enumerate(nouns)}
     return SceneGraph(
         entities=tuple(describe(noun) for noun in nouns),
