@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from alignops.text.lexicon import COUNTING, PLACES, TRANSPARENT
-from alignops.text.pipeline import installed_model
+from alignops.text.identity import installed_model
+from alignops.text.lexicon import COUNTING, INDEFINITE, PLACES, TRANSPARENT
 from alignops.text.scene_graph import Entity, Relation, SceneGraph
 
 INSTALLED = importlib.util.find_spec("sng_parser") is not None
-PRONOUNS = frozenset(
-    "it its they them he him she her i you we us that which who what this these those there one "
-    "someone somebody something themselves itself himself herself".split()
-)
+PRONOUNS = INDEFINITE | {
+    *("it", "they", "them", "he", "him", "she", "her", "i", "you", "we", "us", "that", "which"),
+    *("who", "what", "this", "these", "those", "there", "one", "themselves", "itself", "himself"),
+    *("herself",),
+}
 
 
 def parse_captions(captions: Sequence[str]) -> list[SceneGraph]:

@@ -29,7 +29,8 @@ INTENSIFIERS = _words("very so too quite rather really extremely")
 QUANTITIES = _words(
     "group groups couple pair pairs bunch bunches lot lots number variety row rows line herd flock "
     "pack crowd team set sets series type types kind kinds piece pieces slice slices pile stack "
-    "dozen dozens hundreds collection assortment picture pictures photo photos photograph image view shot closeup"
+    "dozen dozens hundreds collection assortment picture pictures photo photos photograph image "
+    "view shot closeup"
 ) | {"close up", "close-up"}
 PLACES = _words(
     "front back left right top bottom middle center centre side sides background backdrop "
@@ -70,13 +71,11 @@ DEFINITE = _words("the this that these those his her its their 's")
 INDEFINITE = _words("someone somebody something anyone anybody anything everyone everybody")
 
 NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen twenty".split(),
-        start=1,
-    )
-} | {"couple": 2, "dozen": 12}
+    **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
+    **{"nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14},
+    **{"fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19},
+    **{"twenty": 20, "couple": 2, "dozen": 12},
+}
 
 # After a noun these are nouns too; any other word in -ing says what the noun does.
 NOUNS_IN_ING = _words(

@@ -66,7 +66,8 @@ def _is_denied_after(preposition: Token, noun: Token) -> bool:
 
 def _is_marked(word: Token) -> bool:
     return any(child.dep_ == "neg" or child.lower_ in DENYING_WORDS for child in word.lefts) or any(
-        child.dep_ == "neg" for child in word.rights  # "is not"
+        child.dep_ == "neg"
+        for child in word.rights  # "is not"
     )
 
 

@@ -27,7 +27,7 @@ class Triplet(NamedTuple):
 
 
 def find_relations(doc: Doc) -> list[Triplet]:
-    """List all relations that a caption states, in the reading order of their objects, each once."""
+    """List the relations that a caption states, in the reading order of objects, each once."""
     found = (triplet for noun in doc for rule in RULES for triplet in rule(noun))
     return [
         triplet

@@ -62,8 +62,10 @@ def _first_of_list(noun: Token) -> Token | None:
     The parser coordinates them with the building. What has a phrase of its own is left there: "a
     man with a hat and a woman with a bag".
     """
-    if noun.dep_ not in {"conj", "appos"} or not noun.tag_.startswith("NN") or any(
-        child.dep_ in OWN_PHRASES for child in noun.rights
+    if (
+        noun.dep_ not in {"conj", "appos"}
+        or not noun.tag_.startswith("NN")
+        or any(child.dep_ in OWN_PHRASES for child in noun.rights)
     ):
         return None
     between = [child for child in noun.head.rights if child.i < noun.i and child.dep_ == "prep"]

@@ -18,7 +18,7 @@ from typing import Any
 from alignops.text.lexicon import COPULAS
 from alignops.text.scene_graph import Relation, SceneGraph
 
-FILE = Path(__file__).parents[1] / "python_tests/text/coco_val2017_annotated.json"
+FILE = Path(__file__).with_name("coco_val2017_annotated.json")
 HALVES = ("development", "test")
 KINDS = ("objects", "attributes", "relations")
 
@@ -109,11 +109,11 @@ def _says(fact: Fact, one: tuple[Any, ...]) -> bool:
     if len(one) < 3:
         return one in fact.sayings
     subject, predicate, object_ = one
-    return any(
-        _agree(predicate, words)
-        and ((subject, object_) == (a, b) or (words.endswith(" by") and (subject, object_) == (b, a)))
-        for a, words, b in fact.sayings
-    )
+    for a, words, b in fact.sayings:
+        is_reversed = words.endswith(" by") and (object_, subject) == (a, b)
+        if _agree(predicate, words) and (is_reversed or (subject, object_) == (a, b)):
+            return True
+    return False
 
 
 def _agree(predicate: str, other: str) -> bool:

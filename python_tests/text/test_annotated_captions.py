@@ -1,0 +1,33 @@
+"""The parser against captions of COCO that were annotated by hand."""
+
+import pytest
+from annotated_captions import annotations, score
+
+from alignops.text import Entity, Relation, SceneGraph, parse_captions
+
+
+def test_scores_of_a_worked_case(monkeypatch):
+    row = {"objects": ["dog: big, wet?", "dog", "bed"], "relations": ["0/1 on 2", "0 led by 1?"]}
+    monkeypatch.setattr("annotated_captions.annotations", lambda half: [row])
+    graph = SceneGraph(
+        (Entity("dog", ("brown", "wet")), Entity("bed"), Entity("pet dog"), Entity("hat")),
+        (Relation(0, "sitting on", 1), Relation(2, "led", 0), Relation(0, "under", 1)),
+    )
+    scores = score([graph], "")
+    assert (scores["objects"].precision, scores["objects"].recall) == (3 / 4, 1)
+    assert (scores["attributes"].precision, scores["attributes"].recall) == (0, 0)
+    assert (scores["relations"].precision, scores["relations"].recall) == (1 / 2, 1)
+    assert scores["relations"].f1 == pytest.approx(2 / 3)
+
+
+BOUNDS = {
+    "development": {"objects": 0.98, "attributes": 0.94, "relations": 0.88},
+    "test": {"objects": 0.0, "attributes": 0.0, "relations": 0.0},
+}
+
+
+@pytest.mark.parametrize("half", BOUNDS)
+def test_agreement(half):
+    graphs = parse_captions([row["caption"] for row in annotations(half)])
+    for kind, agreement in score(graphs, half).items():
+        assert agreement.f1 >= BOUNDS[half][kind], kind
