@@ -34,6 +34,16 @@ def test_parse_coco_captions(benchmark, coco_captions):
     benchmark.pedantic(parse_captions, (coco_captions,), rounds=5, warmup_rounds=1)
 
 
+def test_spacy_alone_on_coco_captions(benchmark, coco_captions):
+    pipeline = load_pipeline()
+    with pipeline.select_pipes(disable=["merge_expressions", "repair_parse"]):
+
+        def parse():
+            return list(pipeline.pipe(coco_captions, batch_size=256))
+
+        benchmark.pedantic(parse, rounds=5, warmup_rounds=1)
+
+
 def test_rules_alone_on_parsed_coco_captions(benchmark, coco_captions):
     docs = list(load_pipeline().pipe(coco_captions, batch_size=256))
     benchmark.pedantic(lambda: [graph_of(doc) for doc in docs], rounds=5, warmup_rounds=1)

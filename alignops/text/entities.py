@@ -70,7 +70,7 @@ def _count(noun: Token) -> int | None:
     """Read the number before a noun: "two dogs", "a couple of dogs", "a dozen donuts"."""
     numbers = [child for child in noun.lefts if child.tag_ == "CD" or child.dep_ == "nummod"]
     quantity = noun.head.head
-    if noun.dep_ == "pobj" and content(quantity) == noun:
+    if noun.dep_ == "pobj" and quantity.lower_ in NUMBERS and content(quantity) == noun:
         numbers.append(quantity)
     if len(numbers) != 1 or any(child.tag_ == "CD" for child in numbers[0].lefts):
         return None  # no number, or one of several words

@@ -9,6 +9,7 @@ from spacy.tokens import Token
 from alignops.text.lexicon import ABSENT, DEFINITE, DENYING_PREPOSITIONS, DENYING_WORDS
 
 CLAUSES = frozenset({"acl", "relcl"})
+PARTS = frozenset({"of", "with"})  # nor is the food there in "no plates of food"
 ALTERNATIVES = frozenset({"or", "nor"})
 
 
@@ -61,7 +62,7 @@ def _is_denied_after(preposition: Token, noun: Token) -> bool:
         return False
     if word.tag_.startswith("VB"):
         return word.i < noun.i and verb_is_denied(word)
-    return word.tag_.startswith("NN") and is_denied(word)
+    return preposition.lower_ in PARTS and word.tag_.startswith("NN") and is_denied(word)
 
 
 def _is_marked(word: Token) -> bool:

@@ -124,8 +124,8 @@ def _action(verb: Token) -> str:
 
 
 def _is_own(noun: Token) -> bool:
-    """Tell whether a noun belongs to the subject, as in "holds a cup in his hand"."""
-    return any(child.tag_ == "PRP$" for child in noun.lefts)
+    """Tell whether a noun belongs to the subject or is it: "holds a cup in his hand", "on it"."""
+    return noun.tag_ == "PRP" or any(child.tag_ == "PRP$" for child in noun.lefts)
 
 
 def _triplets(subjects: Iterable[Token], predicate: str, noun: Token) -> Iterator[Triplet]:
