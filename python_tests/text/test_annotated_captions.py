@@ -20,9 +20,10 @@ def test_scores_of_a_worked_case(monkeypatch):
     assert scores["relations"].f1 == pytest.approx(2 / 3)
 
 
+# F1, slightly below what was measured: benchmarks/bench_text.py prints it.
 BOUNDS = {
-    "development": {"objects": 0.98, "attributes": 0.94, "relations": 0.88},
-    "test": {"objects": 0.0, "attributes": 0.0, "relations": 0.0},
+    "development": {"objects": 0.98, "attributes": 0.945, "relations": 0.89},
+    "test": {"objects": 0.96, "attributes": 0.915, "relations": 0.83},
 }
 
 
