@@ -89,6 +89,7 @@ NOUNS_IN_ING = _words(
 NAMES = frozenset(
     {"hot dog", "hot dogs", "polar bear", "polar bears", "teddy bear", "teddy bears"}
     | {"remote control", "remote controls", "french fries", "close up", "double decker", "stir fry"}
+    | {"no parking", "no entry", "no smoking", "do not enter"}  # signs
 )
 
 # "A man rock climbing" is a man who climbs.
@@ -109,6 +110,10 @@ LOOK_ALIKES = {
     "snowboard": "board",
     "frisbee": "ball",
     "hydrant": "house",
+    "no parking": "stop",
+    "no entry": "stop",
+    "no smoking": "stop",
+    "do not enter": "stop",
     "close up": "picture",
     "close-up": "picture",
     "closeup": "picture",

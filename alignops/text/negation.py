@@ -66,10 +66,7 @@ def _is_denied_after(preposition: Token, noun: Token) -> bool:
 
 
 def _is_marked(word: Token) -> bool:
-    return any(child.dep_ == "neg" or child.lower_ in DENYING_WORDS for child in word.lefts) or any(
-        child.dep_ == "neg"
-        for child in word.rights  # "is not"
-    )
+    return any(child.dep_ == "neg" or child.lower_ in DENYING_WORDS for child in word.children)
 
 
 def _alternative(word: Token) -> Token | None:

@@ -163,6 +163,11 @@ CAPTIONS = [
         "man > holding > bag",
     ),
     ("The dog is not brown.", "dog", ""),
+    (
+        "A man eats a banana instead of pastries",
+        "man, banana",
+        "man > eats > banana",
+    ),
     # Quantities and pictures are looked through.
     ("A group of seven people in a green boat .", "people, green boat", "people > in > boat"),
     ("A close up of a plate of food.", "plate, food", "plate > of > food"),
@@ -203,6 +208,12 @@ CAPTIONS = [
         "Man in a blue tank top on a bench",
         "man, blue tank top, bench",
         "man > in > tank top, tank top > on > bench",
+    ),
+    ("cars near a no parking sign", "cars, no parking sign", "cars > near > no parking sign"),
+    (
+        "A street sign is above a do not enter sign.",
+        "street sign, do not enter sign",
+        "street sign > above > do not enter sign",
     ),
     # Possession.
     (
