@@ -79,22 +79,6 @@ def score(graphs: Iterable[SceneGraph], half: str) -> dict[str, Score]:
     return scores
 
 
-def mistakes(graph: SceneGraph, row: dict[str, Any]) -> dict[str, tuple[list[Any], list[Any]]]:
-    """List, by kind, what was found wrongly and what was missed in one caption."""
-    found, annotated = _found(graph, row), _annotated(row)
-    return {
-        kind: (
-            [one for one in found[kind] if not any(_says(fact, one) for fact in annotated[kind])],
-            [
-                fact.sayings
-                for fact in annotated[kind]
-                if not fact.optional and not any(_says(fact, one) for one in found[kind])
-            ],
-        )
-        for kind in KINDS
-    }
-
-
 def _count(score: Score, found: Sequence[tuple[Any, ...]], annotated: Sequence[Fact]) -> None:
     said = [[fact for fact in annotated if _says(fact, one)] for one in found]
     demanded = [facts for facts in said if not facts or not all(fact.optional for fact in facts)]

@@ -1,9 +1,24 @@
 """The parser against captions of COCO that were annotated by hand."""
 
+import json
+import random
+from pathlib import Path
+
 import pytest
-from annotated_captions import annotations, score
+from annotated_captions import HALVES, annotations, score
 
 from alignops.text import Entity, Relation, SceneGraph, parse_captions
+
+COCO = Path(__file__).parents[2] / "../shared/data/captions_val2017.json"
+
+
+@pytest.mark.skipif(not COCO.is_file(), reason="needs COCO's captions in ../shared/data")
+def test_captions_are_the_ones_drawn():
+    drawn = random.Random(0).sample(json.loads(COCO.read_text("utf-8"))["annotations"], 160)
+    annotated = [row for half in HALVES for row in annotations(half)]
+    assert [(row["id"], row["caption"]) for row in annotated] == [
+        (row["id"], row["caption"].strip()) for row in drawn
+    ]
 
 
 def test_scores_of_a_worked_case(monkeypatch):
