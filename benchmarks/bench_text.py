@@ -1,13 +1,17 @@
-"""How fast captions are parsed, every round 1,000 of them, and how many statements are right."""
+"""How fast captions are parsed, every round 1,000 of them, and how much of the graphs is right."""
 
 import json
 from pathlib import Path
 
 import pytest
+from annotated_captions import HALVES, annotations, score
 
 from alignops.data.scenes import draw_scenes
 from alignops.data.scenes.captions import TEMPLATES, sentence
 from alignops.text import parse_captions
+from alignops.text.extraction import graph_of
+from alignops.text.pipeline import load_pipeline
+from benchmarks import scene_graph_parser
 
 COUNT = 1000
 COCO = Path(__file__).parents[1] / "../shared/data/captions_val2017.json"
@@ -18,11 +22,51 @@ def test_parse_scene_captions(benchmark):
     assert len(benchmark.pedantic(parse_captions, (captions,), rounds=5, warmup_rounds=1)) == COUNT
 
 
-@pytest.mark.skipif(not COCO.is_file(), reason="needs COCO's captions in ../shared/data")
-def test_parse_coco_captions(benchmark):
+@pytest.fixture
+def coco_captions():
+    if not COCO.is_file():
+        pytest.skip("needs COCO's captions in ../shared/data")
     annotations = json.loads(COCO.read_text(encoding="utf-8"))["annotations"][:COUNT]
-    captions = [annotation["caption"] for annotation in annotations]
-    assert len(benchmark.pedantic(parse_captions, (captions,), rounds=5, warmup_rounds=1)) == COUNT
+    return [annotation["caption"] for annotation in annotations]
+
+
+def test_parse_coco_captions(benchmark, coco_captions):
+    benchmark.pedantic(parse_captions, (coco_captions,), rounds=5, warmup_rounds=1)
+
+
+def test_spacy_alone_on_coco_captions(benchmark, coco_captions):
+    pipeline = load_pipeline()
+    with pipeline.select_pipes(disable=["merge_expressions", "repair_parse"]):
+
+        def parse():
+            return list(pipeline.pipe(coco_captions, batch_size=256))
+
+        benchmark.pedantic(parse, rounds=5, warmup_rounds=1)
+
+
+def test_rules_alone_on_parsed_coco_captions(benchmark, coco_captions):
+    docs = list(load_pipeline().pipe(coco_captions, batch_size=256))
+    benchmark.pedantic(lambda: [graph_of(doc) for doc in docs], rounds=5, warmup_rounds=1)
+
+
+def test_cached_coco_captions(benchmark, coco_captions, tmp_path):
+    def read():
+        return parse_captions(coco_captions, cache=tmp_path)
+
+    benchmark.pedantic(read, rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_agreement_with_annotated_captions(half, capsys):
+    captions = [row["caption"] for row in annotations(half)]
+    parsers = {"alignops": parse_captions}
+    if scene_graph_parser.INSTALLED:
+        parsers["SceneGraphParser"] = scene_graph_parser.parse_captions
+    with capsys.disabled():
+        for name, parse in parsers.items():
+            for kind, s in score(parse(captions), half).items():
+                numbers = f"precision {s.precision:.1%} recall {s.recall:.1%} F1 {s.f1:.1%}"
+                print(f"\n{half} half, {kind} of {name}: {numbers}", end="")
 
 
 @pytest.mark.parametrize("objects", [2, 3, 4])

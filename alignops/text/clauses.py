@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from spacy.tokens import Token
 
 from alignops.text.entities import content, is_entity, is_listed
+from alignops.text.lexicon import COMPANY, WEARING, WORN
 
 INHERITING = frozenset({"conj", "xcomp", "advcl", "ccomp", "pcomp"})
 COORDINATED = frozenset({"conj", "appos"})  # "a toilet, counter and sink": the counter is "appos"
@@ -37,8 +38,10 @@ def _inverted(verb: Token) -> Token | None:
 
 
 def _modified(verb: Token) -> Token | None:
-    """Match "a man riding", "a horse led by", "a dog that sits"."""
-    return verb.head if verb.dep_ in {"acl", "relcl"} else None
+    """Match "a man riding", "a horse led by", "a dog that sits", "a man in a hat riding"."""
+    if verb.dep_ not in {"acl", "relcl"}:
+        return None
+    return _wearer(verb.head) if verb.tag_ == "VBG" else verb.head
 
 
 def _inherited(verb: Token) -> Iterator[Token]:
@@ -78,18 +81,47 @@ def things(noun: Token, before: int | None = None) -> Iterator[Token]:
 def modified_things(noun: Token, modifier: Token) -> Iterator[Token]:
     """Yield the entities that a phrase after a noun is about.
 
-    Both in "a man and woman on a horse", only the second in "a man and a woman on a horse".
+    Both in "a man and woman on a horse", only the second in "a man and a woman on a horse", but
+    where nothing else is said, both in "a man and a woman riding a horse".
     """
     if modifier.i < noun.i:
         return things(noun)
+    first = _first(noun)
+    if modifier.dep_ == "acl" and first.dep_ == "ROOT":
+        return things(first, before=modifier.i)
     while noun.dep_ in COORDINATED and not any(child.dep_ in DETERMINERS for child in noun.lefts):
         noun = noun.head
     return things(noun, before=modifier.i)
 
 
+def _first(noun: Token) -> Token:
+    while noun.dep_ in COORDINATED:
+        noun = noun.head
+    return noun
+
+
+def _wearer(garment: Token) -> Token:
+    """Find the man for the hat in "a man in a hat"; leave any other noun as it is."""
+    link = _first(garment).head
+    is_worn = garment.lower_ in WORN and link.lower_ in WEARING
+    return link.head if is_worn and link.head.tag_.startswith("NN") else garment
+
+
 def _antecedent(pronoun: Token) -> Token:
-    """Find the dog for "that" in "a dog that sits"; leave any other token as it is."""
-    if pronoun.tag_ not in RELATIVE_PRONOUNS:
+    """Find what a pronoun stands for; leave any other token as it is.
+
+    The dog for "that" in "a dog that sits", the desk for "it" in "a desk with a monitor on it", the
+    woman for "she" in "a woman smiles as she stands".
+    """
+    if pronoun.tag_ in RELATIVE_PRONOUNS:
+        clause = next((word for word in pronoun.ancestors if word.dep_ == "relcl"), None)
+        return pronoun if clause is None else clause.head
+    if pronoun.tag_ != "PRP":
         return pronoun
-    clause = next((word for word in pronoun.ancestors if word.dep_ == "relcl"), None)
-    return pronoun if clause is None else clause.head
+    if pronoun.dep_ == "nsubj" and pronoun.head.dep_ == "advcl":
+        return next(actors(pronoun.head.head), pronoun)
+    for word in pronoun.ancestors:
+        if word.dep_ == "relcl" or word.lower_ in COMPANY:
+            is_verb = word.dep_ != "relcl" and word.head.tag_.startswith("VB")
+            return next(actors(word.head), pronoun) if is_verb else word.head
+    return pronoun

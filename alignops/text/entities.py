@@ -12,22 +12,26 @@ from alignops.text.lexicon import (
     COLOURS,
     COUNTING,
     DESCRIPTIONS,
+    INDEFINITE,
     INTENSIFIERS,
+    NUMBERS,
     PLACES,
     SHADES,
     TRANSPARENT,
 )
+from alignops.text.negation import verb_is_denied
 from alignops.text.scene_graph import Entity
 
 MODIFIERS = frozenset({"amod", "compound", "nmod"})
+NAMELESS = PLACES | INDEFINITE
 
 
 def is_entity(token: Token) -> bool:
     """Tell whether a token is the head noun of a thing."""
-    if _is_modifier(token) or token.dep_ == "npadvmod" or not _is_noun(token):
+    if _is_modifier(token) or token.dep_ in {"npadvmod", "nummod"} or not _is_noun(token):
         return False
     is_named = any(child.dep_ == "compound" for child in token.lefts)  # "a tank top" is no place
-    return content(token) is None and (is_named or token.lower_ not in PLACES)
+    return content(token) is None and (is_named or token.lower_ not in NAMELESS)
 
 
 def content(noun: Token) -> Token | None:
@@ -58,7 +62,20 @@ def describe(noun: Token) -> Entity:
             min(token.idx for token in written),
             max(token.idx + len(token) for token in written),
         ),
+        count=_count(noun),
     )
+
+
+def _count(noun: Token) -> int | None:
+    """Read the number before a noun: "two dogs", "a couple of dogs", "a dozen donuts"."""
+    numbers = [child for child in noun.lefts if child.tag_ == "CD" or child.dep_ == "nummod"]
+    quantity = noun.head.head
+    if noun.dep_ == "pobj" and quantity.lower_ in NUMBERS and content(quantity) == noun:
+        numbers.append(quantity)
+    if len(numbers) != 1 or any(child.tag_ == "CD" for child in numbers[0].lefts):
+        return None  # no number, or one of several words
+    word = numbers[0].lower_
+    return int(word) if word.isdecimal() else NUMBERS.get(word)
 
 
 def _next(token: Token) -> Token:
@@ -104,7 +121,7 @@ def _is_adjective(modifier: Token) -> bool:
 
 def _predicative_adjectives(noun: Token) -> Iterator[Token]:
     """Yield adjectives after a copula: "the dog is black and white"."""
-    if noun.dep_ != "nsubj":
+    if noun.dep_ != "nsubj" or verb_is_denied(noun.head):
         return
     for child in noun.head.rights:
         if child.dep_ == "acomp" and not _describes_nothing(child):
@@ -113,8 +130,8 @@ def _predicative_adjectives(noun: Token) -> Iterator[Token]:
 
 
 def _describes_nothing(adjective: Token) -> bool:
-    """Tell whether an adjective counts ("several") or goes on ("full of balls", "ready to go")."""
-    if adjective.lower_ in COUNTING:
+    """Tell whether an adjective counts ("several"), goes on ("full of balls") or is denied."""
+    if adjective.lower_ in COUNTING or any(child.dep_ == "neg" for child in adjective.lefts):
         return True
     return any(child.dep_ in {"prep", "xcomp"} for child in adjective.rights)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from spacy.tokens import Doc
 
 from alignops.text.entities import describe, is_entity
+from alignops.text.negation import is_denied
 from alignops.text.pipeline import load_pipeline
 from alignops.text.relations import find_relations
 from alignops.text.scene_graph import Relation, SceneGraph
@@ -13,11 +14,12 @@ from alignops.text.scene_graph import Relation, SceneGraph
 def extract(captions: Sequence[str]) -> list[SceneGraph]:
     """Parse captions as one batch, and return one graph per caption."""
     texts = (text.lower() if text.isupper() else text for text in captions)
-    return [_graph(doc) for doc in load_pipeline().pipe(texts, batch_size=len(captions))]
+    return [graph_of(doc) for doc in load_pipeline().pipe(texts, batch_size=len(captions))]
 
 
-def _graph(doc: Doc) -> SceneGraph:
-    nouns = [token for token in doc if is_entity(token)]
+def graph_of(doc: Doc) -> SceneGraph:
+    """Apply the rules to one parsed caption."""
+    nouns = [token for token in doc if is_entity(token) and not is_denied(token)]
     index = {noun.i: position for position, noun in enumerate(nouns)}
     return SceneGraph(
         entities=tuple(describe(noun) for noun in nouns),

@@ -12,7 +12,9 @@ COLOURS = _words(
 SHADES = _words("dark light bright pale deep")
 SIZES = _words("small large big little tiny huge tall short long")
 
-DESCRIPTIONS = COLOURS | SHADES | SIZES
+FORMS = _words("square round")
+
+DESCRIPTIONS = COLOURS | SHADES | SIZES | FORMS
 
 # Adjectives by their tag that describe nothing to be seen.
 COUNTING = _words(
@@ -27,13 +29,27 @@ INTENSIFIERS = _words("very so too quite rather really extremely")
 QUANTITIES = _words(
     "group groups couple pair pairs bunch bunches lot lots number variety row rows line herd flock "
     "pack crowd team set sets series type types kind kinds piece pieces slice slices pile stack "
-    "collection assortment picture pictures photo photos photograph image view shot closeup"
+    "dozen dozens hundreds collection assortment picture pictures photo photos photograph image "
+    "view shot closeup"
 ) | {"close up", "close-up"}
 PLACES = _words(
     "front back left right top bottom middle center centre side sides background backdrop "
-    "foreground distance way day time other"
+    "foreground distance way time other"
 )
 TRANSPARENT = QUANTITIES | PLACES
+
+# "A woman in sunglasses sitting": a participle after what is worn is about the wearer.
+WORN = _words(
+    "apron boots cap clothes clothing coat costume dress glasses gloves goggles hat headphones "
+    "helmet hoodie jacket jeans outfit pants robe sandals scarf shirt shirts shoes shorts skirt "
+    "socks suit suits sunglasses sweater swimsuit t-shirt tie ties top trousers tuxedo uniform "
+    "uniforms vest vests wetsuit wetsuits"
+)
+
+WEARING = _words("in with wearing")
+
+# "It" is what the phrase with this word is about: "a desk with a monitor on it".
+COMPANY = frozenset({"with", "without"})
 
 # Verbs that add nothing to the preposition after them: "is above", "is located above".
 COPULAS = _words("is are was were be been being 's 're located placed positioned situated seen")
@@ -42,6 +58,24 @@ COPULAS = _words("is are was were be been being 's 're located placed positioned
 DIRECTIONS = frozenset({"to", "into", "onto", "from", "off", "out of", "towards", "toward"})
 
 SINGULAR_DETERMINERS = _words("a an another one this each every")
+
+# "No cars", "neither a hat"; nobody is there; "without a hat".
+DENYING_WORDS = _words("no neither nor never")
+ABSENT = _words("nobody nothing none")
+DENYING_PREPOSITIONS = frozenset({"without", "instead of"})
+
+# What they stand before exists, even where a verb is denied.
+DEFINITE = _words("the this that these those his her its their 's")
+
+# Pronouns that are tagged as nouns.
+INDEFINITE = _words("someone somebody something anyone anybody anything everyone everybody")
+
+NUMBERS = {
+    **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
+    **{"nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14},
+    **{"fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19},
+    **{"twenty": 20, "couple": 2, "dozen": 12},
+}
 
 # After a noun these are nouns too; any other word in -ing says what the noun does.
 NOUNS_IN_ING = _words(
@@ -54,7 +88,8 @@ NOUNS_IN_ING = _words(
 # Names of two words where the first describes nothing: a hot dog is not a dog that is hot.
 NAMES = frozenset(
     {"hot dog", "hot dogs", "polar bear", "polar bears", "teddy bear", "teddy bears"}
-    | {"remote control", "remote controls", "french fries", "close up"}
+    | {"remote control", "remote controls", "french fries", "close up", "double decker", "stir fry"}
+    | {"no parking", "no entry", "no smoking", "do not enter"}  # signs
 )
 
 # "A man rock climbing" is a man who climbs.
@@ -75,6 +110,10 @@ LOOK_ALIKES = {
     "snowboard": "board",
     "frisbee": "ball",
     "hydrant": "house",
+    "no parking": "stop",
+    "no entry": "stop",
+    "no smoking": "stop",
+    "do not enter": "stop",
     "close up": "picture",
     "close-up": "picture",
     "closeup": "picture",
@@ -110,6 +149,7 @@ PREPOSITIONS = {
     "in the center of": "in the middle of",
     "in the centre of": "in the middle of",
     "in between": "between",
+    "instead of": "instead of",
     "on the side of": "on the side of",
     "at the side of": "on the side of",
     "by the side of": "on the side of",

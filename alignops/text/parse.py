@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
+from alignops.text.cache import GraphCache
+from alignops.text.identity import parser_identity
 from alignops.text.scene_graph import SceneGraph
 
 # Fewer captions are parsed within seconds, where a progress bar would only flicker.
@@ -14,17 +17,24 @@ MANY = 10_000
 
 
 def parse_captions(
-    captions: Sequence[str], *, batch_size: int = 256, processes: int = 1
+    captions: Sequence[str],
+    *,
+    batch_size: int = 256,
+    processes: int = 1,
+    cache: str | Path | None = None,
 ) -> list[SceneGraph]:
     """Extract the entities and relations of each caption.
 
-    spaCy and its model are loaded by the first call, once per process.
+    spaCy and its model are loaded by the first call that has captions to parse, once per process.
+    A caption that stands there twice is parsed once.
 
     Args:
         captions: English captions. An empty or blank one gives an empty graph.
         batch_size: captions parsed together.
         processes: worker processes; 1 parses in this one. More are spawned, so a script that asks
             for them keeps its own work under `if __name__ == "__main__":`.
+        cache: a folder where graphs are kept and looked up, by caption and parser; made if missing.
+            Every batch is kept as soon as it is parsed.
 
     Returns:
         One graph per caption, in the same order.
@@ -35,16 +45,24 @@ def parse_captions(
         ImportError: if no English spaCy model is installed.
     """
     _check(captions, batch_size, processes)
-    batches = [
-        captions[start : start + batch_size] for start in range(0, len(captions), batch_size)
-    ]
+    store = None if cache is None else GraphCache(Path(cache), parser_identity())
+    graphs = {} if store is None else store.read(captions)
+    new = [caption for caption in dict.fromkeys(captions) if caption not in graphs]
+    batches = [new[start : start + batch_size] for start in range(0, len(new), batch_size)]
     parsed: Iterable[list[SceneGraph]] = _parse_batches(batches, processes)
-    if len(captions) >= MANY:
+    if len(new) >= MANY:
         parsed = track(parsed, "Parsing captions", len(batches), console=Console(stderr=True))
-    return [graph for batch in parsed for graph in batch]
+    for batch, found in zip(batches, parsed, strict=True):
+        fresh = dict(zip(batch, found, strict=True))
+        if store is not None:
+            store.append(fresh)
+        graphs.update(fresh)
+    return [graphs[caption] for caption in captions]
 
 
 def _parse_batches(batches: Sequence[Sequence[str]], processes: int) -> Iterator[list[SceneGraph]]:
+    if not batches:
+        return
     from alignops.text.extraction import extract  # imports spaCy
 
     if processes == 1:

@@ -13,6 +13,7 @@ from spacy.tokens import Doc, Token
 from alignops.text.clauses import actors, modified_things, things
 from alignops.text.entities import content
 from alignops.text.lexicon import COPULAS, DIRECTIONS, PREPOSITIONS
+from alignops.text.negation import is_related
 
 PREPOSITION_TAGS = frozenset({"IN", "TO", "RP", "RB"})
 
@@ -26,9 +27,13 @@ class Triplet(NamedTuple):
 
 
 def find_relations(doc: Doc) -> list[Triplet]:
-    """List all relations of a caption, in the reading order of their objects, each once."""
+    """List the relations that a caption states, in the reading order of objects, each once."""
     found = (triplet for noun in doc for rule in RULES for triplet in rule(noun))
-    return list(dict.fromkeys(triplet for triplet in found if triplet.subject != triplet.object))
+    return [
+        triplet
+        for triplet in dict.fromkeys(found)
+        if triplet.subject != triplet.object and is_related(triplet.subject, triplet.object)
+    ]
 
 
 def verb_and_object(noun: Token) -> Iterator[Triplet]:
@@ -119,8 +124,8 @@ def _action(verb: Token) -> str:
 
 
 def _is_own(noun: Token) -> bool:
-    """Tell whether a noun belongs to the subject, as in "holds a cup in his hand"."""
-    return any(child.tag_ == "PRP$" for child in noun.lefts)
+    """Tell whether a noun belongs to the subject or is it: "holds a cup in his hand", "on it"."""
+    return noun.tag_ == "PRP" or any(child.tag_ == "PRP$" for child in noun.lefts)
 
 
 def _triplets(subjects: Iterable[Token], predicate: str, noun: Token) -> Iterator[Triplet]:

@@ -8,9 +8,10 @@ over a log" it finds a thing called "dog leaps".
 from spacy.tokens import Doc, Token
 
 from alignops.text.entities import MODIFIERS
-from alignops.text.lexicon import NOUNS_IN_ING, SINGULAR_DETERMINERS
+from alignops.text.lexicon import COMPANY, NOUNS_IN_ING, SINGULAR_DETERMINERS
 
 CLAUSES = frozenset({"acl", "relcl", "advcl", "pcomp", "xcomp"})
+OWN_PHRASES = frozenset({"prep", "acl", "relcl"})
 OBJECTS = frozenset({"pobj", "dobj", "conj", "attr", "appos"})
 
 
@@ -24,18 +25,25 @@ def repair(doc: Doc) -> Doc:
             _release(noun, token)
         elif _is_listed_noun(token):
             token.tag_ = "NN"
+        elif (first := _first_of_list(token)) is not None:
+            token.head = first
         elif token.dep_ in CLAUSES and token.lower_.endswith("ing"):
             token.tag_ = "VBG"
     return doc
 
 
 def _has_subject(noun: Token) -> bool:
-    """Find verbs by their subject, if they agree in number: "a woman crouches", "two men smile"."""
+    """Find verbs by their subject, if they agree in number: "a woman crouches", "two men smile".
+
+    Any number goes with "rolling".
+    """
     if noun.tag_ not in {"NN", "NNS"}:
         return False
     subject = next((child for child in noun.lefts if child.dep_ == "nsubj"), None)
     if subject is None:
         return False
+    if noun.lower_.endswith("ing") and noun.lower_ not in NOUNS_IN_ING:
+        return True
     several = any(child.dep_ in {"conj", "nummod"} for child in subject.children)
     several = several or subject.tag_ == "NNS"
     return bool(noun.tag_ == ("NN" if several else "NNS"))
@@ -46,6 +54,24 @@ def _is_listed_noun(verb: Token) -> bool:
     if verb.tag_ != "VB" or verb.dep_ != "conj" or not verb.head.tag_.startswith("NN"):
         return False
     return not any(child.dep_ in {"nsubj", "dobj", "aux"} for child in verb.children)
+
+
+def _first_of_list(noun: Token) -> Token | None:
+    """Find the door for the graffiti in "a building with a door and graffiti".
+
+    The parser coordinates them with the building. What has a phrase of its own is left there: "a
+    man with a hat and a woman with a bag".
+    """
+    if (
+        noun.dep_ not in {"conj", "appos"}
+        or not noun.tag_.startswith("NN")
+        or any(child.dep_ in OWN_PHRASES for child in noun.rights)
+    ):
+        return None
+    between = [child for child in noun.head.rights if child.i < noun.i and child.dep_ == "prep"]
+    if not noun.head.tag_.startswith("NN") or not between or between[-1].lower_ not in COMPANY:
+        return None
+    return next((child for child in between[-1].rights if child.dep_ == "pobj"), None)
 
 
 def _swallowed_noun(verb: Token) -> Token | None:

@@ -15,11 +15,13 @@ class Entity:
         noun: head noun, with its compounds ("fire hydrant").
         attributes: adjectives in the order in which they are written.
         span: character range [start, end) in the caption, or None where there is no caption.
+        count: how many, where a number says so ("two dogs"); no part of `phrase`.
     """
 
     noun: str
     attributes: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
+    count: int | None = None
 
     @property
     def phrase(self) -> str:

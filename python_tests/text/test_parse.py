@@ -60,7 +60,7 @@ def test_long_work_shows_progress(monkeypatch, capsys):
 
 WORDS = (
     "a the dog dogs man red is leaps riding standing left of to and , . in on with that who there "
-    "full group surfboard running rock climbing t-shirt its 's"
+    "full group surfboard running rock climbing t-shirt its it she as no not or two shirt 's"
 )
 
 

@@ -53,7 +53,11 @@ CAPTIONS = [
         "wet black dog, green toy, grass",
         "dog > carrying > toy, dog > through > grass",
     ),
+    # Copulas that join nothing, and those before a preposition.
+    ("The dog is brown and the cat was black .", "brown dog, black cat", ""),
+    ("A bench is in front of a tree", "bench, tree", "bench > in front of > tree"),
     # Passives.
+    ("A cake is being cut by two boys", "cake, boys", "cake > cut by > boys"),
     ("A horse led by a woman .", "horse, woman", "horse > led by > woman"),
     ("a train covered with heavy snow", "train, heavy snow", "train > covered with > snow"),
     # Order.
@@ -69,6 +73,32 @@ CAPTIONS = [
         "black dog, cat, red collar",
         "dog > chasing > cat, dog > has > collar",
     ),
+    ("a girl who wears a hat", "girl, hat", "girl > wears > hat"),
+    (
+        "Two women that are sitting at a table are eating pizza",
+        "women, table, pizza",
+        "women > sitting at > table, women > eating > pizza",
+    ),
+    # A participle after what is worn is about the wearer.
+    (
+        "A woman in sunglasses sitting in a chair",
+        "woman, sunglasses, chair",
+        "woman > in > sunglasses, woman > sitting in > chair",
+    ),
+    ("A tie hanging on a door", "tie, door", "tie > hanging on > door"),
+    # Pronouns.
+    ("A bench with a book on it", "bench, book", "bench > with > book, book > on > bench"),
+    (
+        "A bowl that has tomatoes in it",
+        "bowl, tomatoes",
+        "bowl > has > tomatoes, tomatoes > in > bowl",
+    ),
+    (
+        "A woman smiles as she stands on a hill.",
+        "woman, hill",
+        "woman > stands on > hill",
+    ),
+    ("Someone is holding a phone.", "phone", ""),
     ("A little boy tries to catch a ball .", "little boy, ball", "boy > catch > ball"),
     # Coordination.
     (
@@ -91,6 +121,52 @@ CAPTIONS = [
         "Modern looking bathroom with a bathtub, shower and toilet",
         "modern bathroom, bathtub, shower, toilet",
         "bathroom > with > bathtub, bathroom > with > shower, bathroom > with > toilet",
+    ),
+    (
+        "a man and a woman riding bikes",
+        "man, woman, bikes",
+        "man > riding > bikes, woman > riding > bikes",
+    ),
+    (
+        "a building with a green door and graffiti",
+        "building, green door, graffiti",
+        "building > with > door, building > with > graffiti",
+    ),
+    (
+        "A man with glasses and a woman in a dress",
+        "man, glasses, woman, dress",
+        "man > with > glasses, woman > in > dress",
+    ),
+    ("men in red and blue shirts", "men, red blue shirts", "men > in > shirts"),
+    # What is denied is not there.
+    ("a room with no people", "room", ""),
+    ("a street without cars", "street", ""),
+    ("no cars are parked on the street", "street", ""),
+    ("There are no people on the beach.", "beach", ""),
+    ("A bench with nobody on it", "bench", ""),
+    ("a room with a bed and no pillows", "room, bed", "room > with > bed"),
+    ("a room with no furniture or people", "room", ""),
+    ("A dog without a collar or leash on a beach", "dog, beach", "dog > on > beach"),
+    ("A man not wearing a hat", "man", ""),
+    ("The man isn't wearing a hat.", "man", ""),
+    ("A man who is not looking at the camera", "man, camera", ""),
+    ("A man neither wearing a hat nor holding a bag", "man", ""),
+    ("A man walks a dog without holding the leash", "man, dog, leash", "man > walks > dog"),
+    (
+        "A man is riding a bike but not holding the handlebars.",
+        "man, bike, handlebars",
+        "man > riding > bike",
+    ),
+    (
+        "A man is not wearing a hat and is holding a bag.",
+        "man, bag",
+        "man > holding > bag",
+    ),
+    ("The dog is not brown.", "dog", ""),
+    (
+        "A man eats a banana instead of pastries",
+        "man, banana",
+        "man > eats > banana",
     ),
     # Quantities and pictures are looked through.
     ("A group of seven people in a green boat .", "people, green boat", "people > in > boat"),
@@ -133,6 +209,12 @@ CAPTIONS = [
         "man, blue tank top, bench",
         "man > in > tank top, tank top > on > bench",
     ),
+    ("cars near a no parking sign", "cars, no parking sign", "cars > near > no parking sign"),
+    (
+        "A street sign is above a do not enter sign.",
+        "street sign, do not enter sign",
+        "street sign > above > do not enter sign",
+    ),
     # Possession.
     (
         "The girl's red bike leans against the wall.",
@@ -173,3 +255,19 @@ def test_caption(caption, entities, relations):
     ]
     assert ", ".join(entity.phrase for entity in graph.entities) == entities
     assert sorted(found) == sorted(relations.split(", ") if relations else [])
+
+
+@pytest.mark.parametrize(
+    ("caption", "counts"),
+    [
+        ("two dogs on a couch", [("dogs", 2), ("couch", None)]),
+        ("One man with 12 horses", [("man", 1), ("horses", 12)]),
+        ("A group of seven people", [("people", 7)]),
+        ("a couple of women eat a dozen donuts", [("women", 2), ("donuts", 12)]),
+        ("a bunch of bananas and several apples", [("bananas", None), ("apples", None)]),
+        ("A herd of twenty five sheep", [("sheep", None)]),
+    ],
+)
+def test_count(caption, counts):
+    [graph] = parse_captions([caption])
+    assert [(entity.noun, entity.count) for entity in graph.entities] == counts
