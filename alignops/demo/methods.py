@@ -55,6 +55,7 @@ def _mosaiclip(stage: Stage) -> MosaiClipConfig:
     return MosaiClipConfig(
         data=stage.sentences,
         tower=TowerConfig(name=str(stage.base.model)),
+        texts=TextConfig(graphs=stage.folder / "graphs"),
         loop=stage.loop(stage.size.tuning_steps),
         optimizer=_TUNING,
     )
@@ -81,9 +82,7 @@ DEMO_METHODS = {
             "1-negative": _texts(negatives=1),
             "3-negatives": _texts(negatives=3),
             "not-exclusive": _texts(exclusive=False),
-            "negclip": lambda config: replace(
-                config, texts=TextConfig(positives=0, negatives=0, word_swap=True)
-            ),
+            "negclip": _texts(positives=0, negatives=0, word_swap=True),
         },
     ),
 }

@@ -40,6 +40,7 @@ class TextConfig:
         equal_counts: fill up every batch to the same number of texts, with negatives of other
             images.
         vocabulary: JSON file with the words of the negatives; None = those of the captions.
+        graphs: folder where parsed captions are kept, for all runs; None = parsed anew.
     """
 
     positives: int = 3
@@ -52,6 +53,7 @@ class TextConfig:
     exclusive: bool = True
     equal_counts: bool = False
     vocabulary: Path | None = None
+    graphs: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no batch can be made of."""
@@ -123,7 +125,7 @@ class MosaiClipExamples:
         self.config = config
         self._images = TrainingImages(tower, dataset, random_crop)
         self._captions = dataset.captions
-        self._graphs = _parse(dataset.captions)
+        self._graphs = _parse(dataset.captions, config.graphs)
         self._coarse_steps = round(config.coarse * steps)
         path = config.vocabulary
         every = (graph for graphs in self._graphs for graph in graphs)
@@ -242,6 +244,6 @@ class Collate:
         return texts[:count]
 
 
-def _parse(captions: Sequence[Sequence[str]]) -> list[list[SceneGraph]]:
-    graphs = iter(parse_captions([text for texts in captions for text in texts]))
+def _parse(captions: Sequence[Sequence[str]], cache: Path | None) -> list[list[SceneGraph]]:
+    graphs = iter(parse_captions([text for texts in captions for text in texts], cache=cache))
     return [[next(graphs) for _ in texts] for texts in captions]
