@@ -68,9 +68,12 @@ class ClipExamples:
 
     def __getitem__(self, example: Example) -> tuple[Tensor, Tensor]:
         """Give an image (3, S, S) and the token ids (L,) of one of its captions."""
-        tokens = self._tokens[example.index]
-        caption = example.random().integers(len(tokens))
-        return self._image(example.index), tokens[caption]
+        tokens = self._tokens[example.index][self.caption(example)]
+        return self._image(example.index), tokens
+
+    def caption(self, example: Example) -> int:
+        """Draw which of the captions is taken."""
+        return int(example.random().integers(len(self._tokens[example.index])))
 
     def _image(self, index: int) -> Tensor:
         if self._pixels is not None:

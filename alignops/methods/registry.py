@@ -12,6 +12,7 @@ from alignops.methods.comalign import (
     prepare_comalign,
     train_comalign,
 )
+from alignops.methods.powerclip import PowerClipConfig, load_powerclip, train_powerclip
 from alignops.methods.scorer import Scorer
 from alignops.training import Run
 
@@ -36,6 +37,7 @@ class Method:
 METHODS = {
     "clip": Method(ClipConfig, train_clip, load_clip),
     "comalign": Method(ComAlignConfig, train_comalign, load_comalign, prepare_comalign),
+    "powerclip": Method(PowerClipConfig, train_powerclip, load_powerclip),
 }
 """Name to method."""
 
