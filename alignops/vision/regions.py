@@ -55,7 +55,7 @@ def cover_of_boxes(boxes: FloatArray, seen: FloatArray, grid: tuple[int, int]) -
         raise ValueError(f"boxes: expected shape (n, 4), got {boxes.shape}")
     rows = _shares(boxes[:, 1], boxes[:, 3], seen[1], seen[3], grid[0])
     columns = _shares(boxes[:, 0], boxes[:, 2], seen[0], seen[2], grid[1])
-    return (rows[:, :, None] * columns[:, None, :]).reshape(len(boxes), -1)
+    return (rows[:, :, None] * columns[:, None, :]).reshape(len(boxes), grid[0] * grid[1])
 
 
 def cover_of_masks(masks: NDArray[np.bool_], seen: FloatArray, grid: tuple[int, int]) -> FloatArray:
@@ -78,7 +78,7 @@ def cover_of_masks(masks: NDArray[np.bool_], seen: FloatArray, grid: tuple[int, 
     rows = _shares(y, y + 1, seen[1], seen[3], grid[0])
     columns = _shares(x, x + 1, seen[0], seen[2], grid[1])
     cover: FloatArray = rows.T @ masks.astype(np.float32) @ columns
-    return cover.reshape(len(masks), -1)
+    return cover.reshape(len(masks), grid[0] * grid[1])
 
 
 def draw_regions(cover: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
