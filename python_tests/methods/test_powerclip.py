@@ -8,16 +8,14 @@ from torch.nn.functional import normalize
 
 from alignops.cli import main
 from alignops.losses import ClipLoss, PowersetTripletLoss
-from alignops.methods.clip import ClipExamples
 from alignops.methods.data import DataConfig, SceneConfig, open_pairs
 from alignops.methods.powerclip import (
-    PowerClipBatch,
     PowerClipConfig,
-    PowerClipExamples,
     PowerClipObjective,
     PowersetConfig,
     train_powerclip,
 )
+from alignops.methods.powerclip_examples import PowerClipBatch, PowerClipExamples
 from alignops.methods.registry import load_scorer
 from alignops.models import AveragePooledTower, Tower
 from alignops.training import Example, LoopConfig, Run
@@ -96,17 +94,20 @@ def test_the_objective_aligns_regions_with_phrases(pooling):
     assert torch.allclose(losses["contrastive"], ClipLoss()(*pooled, tower.logit_scale))
 
 
-def test_the_phrases_are_those_of_the_caption_that_is_drawn():
-    pairs = open_pairs(replace(SCENES, scenes=replace(SCENES.scenes, styles=("natural", "tags"))))
-    tower = Tower.tiny([text for texts in pairs.train.captions for text in texts])
-    spans = [[torch.full((1, 2), place) for place in range(2)] for _ in pairs.train.captions]
-    examples = PowerClipExamples(
-        ClipExamples(tower, pairs.train), lambda index, rng: np.zeros((0, 64), np.float32), spans
-    )
+@pytest.mark.parametrize("nodes", ["tree", "tokens"])
+def test_phrases_are_those_of_the_caption_that_is_drawn(nodes):
+    scenes = replace(SCENES.scenes, styles=("natural", "tags"))
+    pairs = open_pairs(replace(SCENES, scenes=scenes)).train
+    tower = Tower.tiny([text for texts in pairs.captions for text in texts])
+    no_regions = np.zeros((0, 64), np.float32)
+    examples = PowerClipExamples(tower, pairs, lambda index, rng: no_regions, nodes)
     drawn = set()
     for epoch in range(8):
-        _, tokens, _, (place,) = examples[Example(3, (0, epoch, 3))]
-        caption = pairs.train.captions[3][int(place[0])]
-        assert torch.equal(tokens, tower.tokenizer([caption])[0])
-        drawn.add(int(place[0]))
-    assert drawn == {0, 1}
+        _, tokens, _, spans = examples[Example(3, (0, epoch, 3))]
+        words = int(tokens.argmax()) - 1
+        if nodes == "tree":
+            assert spans[0].tolist() == [1, words + 1]  # the caption as a whole
+        else:
+            assert spans[:, 0].tolist() == list(range(1, words + 1))
+        drawn.add(words)
+    assert len(drawn) == 2
