@@ -32,7 +32,7 @@ def test_a_bound_that_does_not_hold_is_reported(batches):
     exact = exact_powerset_similarity(*parts)
     low, high = (powerset_similarity(*parts, tau=0.01, zeta=zeta) for zeta in (0.0, 1.0))
     check_bounds(exact, low, high, parts, 0.01)
-    with pytest.raises(ArithmeticError, match=r"bound of r2t from above does not hold at tau 0\.01"):
+    with pytest.raises(ArithmeticError, match="bound of r2t from above does not"):
         check_bounds(exact._replace(r2t=exact.r2t + 100), low, high, parts, 0.01)
-    with pytest.raises(ArithmeticError, match="bound of t2r from below does not hold"):
+    with pytest.raises(ArithmeticError, match="bound of t2r from below does not"):
         check_bounds(exact._replace(t2r=high.t2r + torch.tensor(1e-6)), low, high, parts, 0.01)
