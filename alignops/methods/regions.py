@@ -67,7 +67,7 @@ def open_regions(
     grid, count = tower.patch_grid, config.count
     if config.source == "random":
         return lambda index, rng: cover_of_boxes(random_boxes(count, rng), _UNIT_SQUARE, grid)
-    find = _masks(config, dataset, grid) if config.masks else _boxes(data, dataset, grid)
+    find = _masks(config.masks, dataset, grid) if config.masks else _boxes(data, dataset, grid)
     covers = lru_cache(_IN_MEMORY)(find)
     return lambda index, rng: draw_regions(covers(index), count, rng)
 
@@ -86,10 +86,9 @@ def _boxes(
 
 
 def _masks(
-    config: RegionConfig, dataset: PairedDataset, grid: tuple[int, int]
+    path: Path, dataset: PairedDataset, grid: tuple[int, int]
 ) -> Callable[[int], FloatArray]:
-    assert config.masks is not None
-    masks = open_masks(config.masks)
+    masks = open_masks(path)
 
     def cover(index: int) -> FloatArray:
         found = masks[dataset.keys[index]]
