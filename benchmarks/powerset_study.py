@@ -8,6 +8,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from alignops import exact_powerset_similarity, powerset_similarity
 from alignops.losses.powerset import hardest_triplet
@@ -27,6 +29,7 @@ from alignops.methods.powerclip import (
     open_examples,
 )
 from alignops.methods.powerclip_examples import collate_parts
+from alignops.methods.regions import RegionConfig
 from alignops.ops.powerset import PowersetSimilarity
 from alignops.training import Example, Run
 from alignops.training.config_values import from_values
@@ -75,11 +78,9 @@ class Agreement:
 
 
 @torch.no_grad()
-def embed(run: Run, regions: int | None = None) -> Iterator[Parts]:
-    """Embed training pairs of a run in batches, in float64; `regions` overrides how many."""
-    config = from_values(PowerClipConfig, run.settings)
-    if regions is not None:
-        config = replace(config, regions=replace(config.regions, count=regions))
+def embed(run: Run) -> Iterator[Parts]:
+    """Embed training pairs of a run with ten random boxes each, in batches, in float64."""
+    config = replace(from_values(PowerClipConfig, run.settings), regions=RegionConfig())
     tower = load_powerclip(run).tower
     examples = open_examples(config, tower, open_pairs(config.data).train)
     objective = PowerClipObjective(tower, config.phrases.pooling, config.powerset)
@@ -145,20 +146,22 @@ def _loss(score: PowersetSimilarity) -> Tensor:
     return hardest_triplet(both, MARGIN, takes_part) + hardest_triplet(both.T, MARGIN, takes_part)
 
 
-def costs(run: Run) -> dict[int, tuple[float, float]]:
+def costs(parts: Parts) -> dict[int, tuple[float, float]]:
     """Seconds of the exact and of the approximated similarities, forward and backward.
 
-    By the number of regions, for one batch in float32.
+    By the number of regions, drawn at random, against a batch's phrases in float32.
     """
+    _, phrases, _, phrase_mask = parts
+    inputs = phrases.float().requires_grad_(), None, phrase_mask
     found = {}
     for count in track(COUNTS, "Timing", console=Console(stderr=True), transient=True):
-        regions, phrases, region_mask, phrase_mask = next(embed(run, count))
-        leaves = regions.float().requires_grad_(), phrases.float().requires_grad_()
-        masks = region_mask, phrase_mask
-        found[count] = (
-            _seconds(lambda: exact_powerset_similarity(*leaves, *masks)),  # noqa: B023
-            _seconds(lambda: powerset_similarity(*leaves, *masks)),  # noqa: B023
+        regions = normalize(torch.randn(len(phrases), count, phrases.shape[-1]), dim=-1)
+        regions.requires_grad_()
+        exact, approximated = (
+            _seconds(partial(similarity, regions, *inputs))
+            for similarity in (exact_powerset_similarity, powerset_similarity)
         )
+        found[count] = exact, approximated
     return found
 
 
@@ -213,7 +216,7 @@ def main() -> None:
         name, batches = run.folder.resolve().name, list(embed(run))
         found[name] = agreements(batches)
         pairs[name] = sum(len(parts[0]) ** 2 for parts in batches)
-    cost = costs(runs[0])
+    cost = costs(batches[0])
     plot(found, cost)
     write_measured(PAGE, _page(found, pairs, cost))
     print(f"{PAGE} and {PLOT} show {', '.join(found)}")

@@ -14,12 +14,12 @@ from benchmarks.powerset_study import TAUS, ZETAS, agreements, check_bounds, emb
 def batches(tmp_path_factory):
     scenes = SceneConfig(train=24, validation=1, test=1, size=32)
     config = PowerClipConfig(DataConfig(scenes=scenes), loop=LoopConfig(steps=2, batch_size=8))
-    return list(embed(train_powerclip(config, tmp_path_factory.mktemp("study") / "run"), regions=5))
+    return list(embed(train_powerclip(config, tmp_path_factory.mktemp("study") / "run")))
 
 
 def test_the_approximation_nears_the_exact_loss_as_tau_falls(batches):
     assert [len(regions) for regions, *_ in batches] == [16, 8]
-    assert all(regions.shape[1] == 5 for regions, *_ in batches)
+    assert all(regions.shape[1] == 10 for regions, *_ in batches)
     found = {(result.tau, result.zeta): result for result in agreements(batches)}
     assert set(found) == {(tau, zeta) for tau in TAUS for zeta in ZETAS}
     best = {tau: min(found[tau, zeta].error for zeta in ZETAS) for tau in TAUS}
