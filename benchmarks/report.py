@@ -38,7 +38,7 @@ def tables(records: Iterable[Record]) -> dict[str, str]:
     by_op: dict[str, list[Record]] = {}
     for record in records:
         by_op.setdefault(record["op"], []).append(record)
-    return {op: _markdown(list(_rows(rows))) for op, rows in by_op.items()}
+    return {op: markdown(list(_rows(rows))) for op, rows in by_op.items()}
 
 
 def _rows(records: list[Record]) -> Iterator[list[str]]:
@@ -78,7 +78,8 @@ def _significant(value: float) -> str:
     return f"{value:.{digits if value >= 0.1 else 4}f}"
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
+    """A table whose first row is its head, aligned to be read as plain text too."""
     rows.insert(1, ["-"] * len(rows[0]))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -112,11 +113,15 @@ def write_page(run: Path) -> None:
         f"![Cost against batch size]({PLOT.name})",
         *(f"### {op}\n\n{table}" for op, table in tables(records).items()),
     ]
-    measured = "\n\n".join([_START, *parts, _END])
-    page = PAGE.read_text(encoding="utf-8")
-    written = re.sub(f"{_START}.*{_END}", lambda _: measured, page, flags=re.DOTALL)
     plot(records, PLOT)
-    _replace(PAGE, written)
+    write_measured(PAGE, parts)
+
+
+def write_measured(page: Path, parts: list[str]) -> None:
+    """Put paragraphs in the place that a page keeps for what is measured."""
+    measured = "\n\n".join([_START, *parts, _END])
+    text = page.read_text(encoding="utf-8")
+    _replace(page, re.sub(f"{_START}.*{_END}", lambda _: measured, text, flags=re.DOTALL))
 
 
 def _read(run: Path) -> dict[str, Any]:

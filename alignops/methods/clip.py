@@ -65,10 +65,13 @@ class ClipExamples:
 
     def __getitem__(self, example: Example) -> tuple[Tensor, Tensor]:
         """Give an image (3, S, S) and the token ids (L,) of one of its captions."""
-        tokens = self._tokens[example.index]
-        random = example.random()
-        caption = random.integers(len(tokens))
-        return self._images.draw(example.index, random), tokens[caption]
+        tokens = self._tokens[example.index][self.caption(example)]
+        [crop] = example.random().spawn(1)  # beside the one that draws the caption
+        return self._images.draw(example.index, crop), tokens
+
+    def caption(self, example: Example) -> int:
+        """Draw which of the captions is taken."""
+        return int(example.random().integers(len(self._tokens[example.index])))
 
 
 class ClipScorer(Scorer):

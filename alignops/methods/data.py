@@ -18,6 +18,7 @@ from alignops.data import (
 )
 from alignops.data.scenes import Style, draw_close_ups
 from alignops.vision.boxes import Boxes, grid_boxes, load_detections
+from alignops.vision.image_ids import find_image
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,7 @@ def open_boxes(config: DataConfig) -> BoxSource:
     nothing = Boxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 
     def detected(dataset: PairedDataset, index: int, item: ImageCaptions) -> Boxes:
-        names = (item.key, Path(item.key).stem, Path(item.key).stem.lstrip("0"))
-        return next((found[name] for name in names if name in found), nothing)
+        return find_image(found, item.key) or nothing
 
     return BoxSource(content_key(detections=config.detections.read_text()), detected)
 

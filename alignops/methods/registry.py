@@ -13,6 +13,7 @@ from alignops.methods.comalign import (
     train_comalign,
 )
 from alignops.methods.mosaiclip import MosaiClipConfig, load_mosaiclip, train_mosaiclip
+from alignops.methods.powerclip import PowerClipConfig, load_powerclip, train_powerclip
 from alignops.methods.scorer import Scorer
 from alignops.training import Run
 
@@ -38,6 +39,7 @@ METHODS = {
     "clip": Method(ClipConfig, train_clip, load_clip),
     "comalign": Method(ComAlignConfig, train_comalign, load_comalign, prepare_comalign),
     "mosaiclip": Method(MosaiClipConfig, train_mosaiclip, load_mosaiclip),
+    "powerclip": Method(PowerClipConfig, train_powerclip, load_powerclip),
 }
 """Name to method."""
 

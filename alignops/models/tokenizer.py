@@ -43,6 +43,10 @@ class WordTokenizer:
         """Number of ids, the four special ones included."""
         return len(self.words) + 4
 
+    def word_spans(self, text: str) -> list[tuple[int, int]]:
+        """Find the words of a text in lower case: first character and one past the last."""
+        return [word.span() for word in _WORD.finditer(text)]
+
     def __call__(self, texts: str | Sequence[str]) -> Tensor:
         """Token ids of the texts, int64 of shape (len(texts), context_length)."""
         texts = [texts] if isinstance(texts, str) else texts

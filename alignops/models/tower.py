@@ -178,6 +178,12 @@ class Tower(nn.Module):
         return 3, height, width
 
     @property
+    def patch_grid(self) -> tuple[int, int]:
+        """Rows and columns of patches; ValueError where there are none, as `encode_patches`."""
+        rows, columns = self._transformer().grid_size
+        return int(rows), int(columns)
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         device: torch.device = self.model.logit_scale.device
@@ -224,19 +230,23 @@ class Tower(nn.Module):
             ValueError: the image tower is not one of open_clip's own vision transformers, or pools
                 by attention, so its patches have no projection into the joint space.
         """
-        from open_clip.transformer import VisionTransformer
-
-        visual = self.model.visual
-        if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None:
-            raise ValueError(
-                "encode_patches needs an open_clip vision transformer without attention pooling, "
-                f"got {type(visual).__name__}"
-            )
+        visual = self._transformer()
         output = self.model.forward_intermediates(
             image=images, image_indices=1, normalize_intermediates=True, image_output_fmt="NLC"
         )
         patches = output["image_intermediates"][-1] @ visual.proj
         return ImageEmbeddings(output["image_features"], patches)
+
+    def _transformer(self) -> Any:
+        from open_clip.transformer import VisionTransformer
+
+        visual = self.model.visual
+        if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None:
+            raise ValueError(
+                "patches need an open_clip vision transformer without attention pooling, "
+                f"got {type(visual).__name__}"
+            )
+        return visual
 
     def encode_tokens(self, tokens: Tensor) -> TextEmbeddings:
         """Global and token embeddings of token ids (B, L).

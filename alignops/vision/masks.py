@@ -1,0 +1,103 @@
+"""Segmentation masks from files: COCO's run lengths, or one PNG of labels per image."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from alignops.vision.image_ids import find_image
+
+BoolArray = NDArray[np.bool_]
+
+
+class Masks(Protocol):
+    """The masks of a dataset's images."""
+
+    def __getitem__(self, key: str) -> BoolArray:
+        """Give the masks (n, height, width) of an image by its key; none: (0, 1, 1)."""
+
+
+def open_masks(path: Path) -> Masks:
+    """Open the masks of a dataset's images.
+
+    Args:
+        path: a JSON file in the COCO result format, {"image_id", "segmentation": {"size",
+            "counts"}} each, as SAM's automatic masks are saved; or a folder with a PNG of labels
+            per image, named like it: 0 is no region, every other value one.
+
+    Raises:
+        FileNotFoundError: there is neither.
+        ValueError: the file is not of this format, naming the path and the mask.
+    """
+    if path.is_dir():
+        return _LabelImages(path)
+    if path.is_file():
+        return _RunLengths(path)
+    raise FileNotFoundError(f"masks: neither a file nor a folder at {path}")
+
+
+_NOTHING: BoolArray = np.zeros((0, 1, 1), dtype=np.bool_)
+
+
+class _RunLengths:
+    """COCO's run lengths, decoded on access."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON: {error}") from error
+        if not isinstance(entries, list):
+            raise ValueError(f"{path}: expected a list of masks, got {type(entries).__name__}")
+        self._encoded: dict[str, list[dict[str, Any]]] = {}
+        for number, entry in enumerate(entries):
+            image, mask = _run_length(entry, f"{path}, mask {number}")
+            self._encoded.setdefault(image, []).append(mask)
+
+    def __getitem__(self, key: str) -> BoolArray:
+        from pycocotools import mask
+
+        encoded = find_image(self._encoded, key)
+        if encoded is None:
+            return _NOTHING
+        decoded: BoolArray = mask.decode(encoded).transpose(2, 0, 1).astype(np.bool_)
+        return decoded
+
+
+class _LabelImages:
+    """A folder of PNGs, read on access."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {file.stem: file for file in folder.glob("*.png")}
+
+    def __getitem__(self, key: str) -> BoolArray:
+        file = find_image(self._files, key)
+        if file is None:
+            return _NOTHING
+        labels = np.asarray(Image.open(file))
+        if labels.ndim != 2:
+            raise ValueError(f"{file}: expected one label per pixel, got shape {labels.shape}")
+        values = np.unique(labels[labels != 0])
+        masks: BoolArray = labels == values[:, None, None]
+        return masks
+
+
+def _run_length(entry: Any, where: str) -> tuple[str, dict[str, Any]]:
+    """Check an entry; compress its counts if they are a plain list."""
+    from pycocotools import mask
+
+    try:
+        image, segmentation = entry["image_id"], entry["segmentation"]
+        height, width = map(int, segmentation["size"])
+        counts = segmentation["counts"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'{where}: expected "image_id" and "segmentation" with "size" and "counts", got {entry}'
+        ) from error
+    run_length = {"size": [height, width], "counts": counts}
+    if isinstance(counts, list):
+        run_length = mask.frPyObjects(run_length, height, width)
+    return str(image), run_length

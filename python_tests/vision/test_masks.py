@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+from alignops.vision.masks import open_masks
+
+MASKS = np.array([[[1, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 1]]], dtype=bool)
+
+
+@pytest.mark.parametrize("image_id", [7, "photo.jpg", "0007"])
+def test_run_lengths(tmp_path, image_id):
+    entries = []
+    for mask in MASKS:
+        encoded = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+        encoded["counts"] = encoded["counts"].decode()
+        entries.append({"image_id": image_id, "segmentation": encoded, "score": 0.5})
+    path = tmp_path / "masks.json"
+    path.write_text(json.dumps(entries))
+    key = "photo.jpg" if image_id == "photo.jpg" else "0007.jpg"
+    assert (open_masks(path)[key] == MASKS).all()
+    assert open_masks(path)["other.jpg"].shape == (0, 1, 1)
+
+
+def test_uncompressed_run_lengths(tmp_path):
+    path = tmp_path / "masks.json"  # column by column: 1 0 | 1 0 | 0 0
+    segmentation = {"size": [2, 3], "counts": [0, 1, 1, 1, 3]}
+    path.write_text(json.dumps([{"image_id": 1, "segmentation": segmentation}]))
+    assert (open_masks(path)["1.jpg"] == MASKS[:1]).all()
+
+
+def test_label_images(tmp_path):
+    labels = np.array([[5, 5, 0], [0, 200, 200]], dtype=np.uint8)
+    Image.fromarray(labels).save(tmp_path / "photo.png")
+    masks = open_masks(tmp_path)["photo.jpg"]
+    assert (masks == MASKS).all()
+    assert masks.dtype == np.bool_
+    assert open_masks(tmp_path)["other.jpg"].shape == (0, 1, 1)
+
+
+def test_sixteen_bit_labels(tmp_path):
+    labels = np.array([[0, 300], [65_000, 0]], dtype=np.uint16)
+    Image.fromarray(labels).save(tmp_path / "photo.png")
+    assert open_masks(tmp_path)["photo.jpg"].sum(axis=(1, 2)).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", r"masks\.json is not JSON"),
+        ("{}", r"masks\.json: expected a list of masks, got dict"),
+        ('[{"image_id": 1, "segmentation": [[0, 0, 1, 1, 2, 2]]}]', 'mask 0: expected "image_id"'),
+    ],
+)
+def test_unreadable_masks(tmp_path, text, message):
+    path = tmp_path / "masks.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        open_masks(path)
+
+
+def test_coloured_labels_are_refused(tmp_path):
+    Image.new("RGB", (3, 2)).save(tmp_path / "photo.png")
+    with pytest.raises(ValueError, match=r"photo\.png: expected one label per pixel"):
+        open_masks(tmp_path)["photo.jpg"]
+
+
+def test_no_masks(tmp_path):
+    with pytest.raises(FileNotFoundError, match="neither a file nor a folder at"):
+        open_masks(tmp_path / "missing")
