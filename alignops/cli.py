@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         ("prepare", _prepare, "compute the features that training a method needs"),
     ):
         method = command(name, run, text)
-        method.add_argument("method", metavar="METHOD", help="clip or comalign")
+        method.add_argument("method", metavar="METHOD", help="clip, comalign or aahr")
         method.add_argument("settings", nargs=argparse.REMAINDER, metavar="...")
     evaluate = command("evaluate", _evaluate, "measure a finished run on its test split")
     evaluate.add_argument("folder", type=Path, metavar="RUN")
