@@ -49,6 +49,8 @@ class AttentionPooling(nn.Module):
         q = normalize(self.query(query).unflatten(-1, split), dim=-1)
         k = normalize(self.key(local).unflatten(-1, split), dim=-1)
         scores = torch.einsum("bhd,bnhd->bhn", q, k).masked_fill(~mask[:, None], -torch.inf)
-        values = self.value(local).unflatten(-1, split)
-        pooled: Tensor = torch.einsum("bhn,bnhd->bd", scores.softmax(-1), values)
-        return pooled / self.heads
+        # The value map is linear and the weights sum to 1, so rows may be averaged before it.
+        rows = torch.einsum("bhn,bnd->bhd", scores.softmax(-1), local)
+        weight, bias = self.value.weight.unflatten(0, split), self.value.bias.unflatten(0, split)
+        pooled: Tensor = torch.einsum("bhd,hed->be", rows, weight)
+        return pooled / self.heads + bias.mean(0)
