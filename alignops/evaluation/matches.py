@@ -82,7 +82,7 @@ def evaluate_eccv_caption(
         ValueError: a judged image or caption is missing, or as `match_all`.
     """
     judged = _judgements()
-    results = {}
+    results: dict[str, Accuracy] = {}
     for name, matches in (("CxC", judged.cxc_gts), ("ECCV", judged.eccv_gts)):
         for direction, scores, queries, candidates, right in (
             ("image to text", similarity, image_ids, caption_ids, matches["i2t"]),

@@ -51,6 +51,6 @@ class AttentionPooling(nn.Module):
         scores = torch.einsum("bhd,bnhd->bhn", q, k).masked_fill(~mask[:, None], -torch.inf)
         # The value map is linear and the weights sum to 1, so rows may be averaged before it.
         rows = torch.einsum("bhn,bnd->bhd", scores.softmax(-1), local)
-        weight, bias = self.value.weight.unflatten(0, split), self.value.bias.unflatten(0, split)
-        pooled: Tensor = torch.einsum("bhd,hed->be", rows, weight)
-        return pooled / self.heads + bias.mean(0)
+        weight = self.value.weight.view(*split, local.shape[-1])
+        pooled = torch.einsum("bhd,hed->be", rows, weight) / self.heads
+        return pooled + self.value.bias.view(split).mean(0)
