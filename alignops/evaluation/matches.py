@@ -39,7 +39,8 @@ def match_all(
 
     Args:
         similarity: (queries, candidates), floating point, without NaN.
-        positives: of each query the right candidates, each once, at least one.
+        positives: of each query the right candidates, each once, at least one; -1 is a right answer
+            that is not among the candidates, and so never found.
         ks: cut-offs of the recall.
 
     Raises:
@@ -79,7 +80,7 @@ def evaluate_eccv_caption(
 
     Raises:
         ImportError: `eccv-caption` is not installed.
-        ValueError: a judged image or caption is missing, or as `match_all`.
+        ValueError: an image or caption that was judged is missing, or as `match_all`.
     """
     judged = _judgements()
     results: dict[str, Accuracy] = {}
@@ -89,12 +90,12 @@ def evaluate_eccv_caption(
             ("text to image", similarity.T, caption_ids, image_ids, matches["t2i"]),
         ):
             row, column = _places(queries), _places(candidates)
-            try:
-                chosen = [row[query] for query in right]
-                positives = [[column[item] for item in set(items)] for items in right.values()]
-            except KeyError as error:
-                raise ValueError(f"{name} judges id {error}, which is not among the ids") from error
-            found = match_all(scores[chosen], positives)
+            missing = right.keys() - row.keys()
+            if missing:
+                raise ValueError(f"{name} judges {min(missing)}, which is not among the ids given")
+            # Two of the captions judged are a sixth of their image, not among the 25,000.
+            positives = [[column.get(item, -1) for item in items] for items in right.values()]
+            found = match_all(scores[[row[query] for query in right]], positives)
             figures = {f"R@{k}": recall for k, recall in found.recall.items()}
             if name == "ECCV":
                 figures |= {"R-Precision": found.r_precision, "mAP@R": found.map_at_r}
@@ -107,9 +108,11 @@ def evaluate_eccv_caption(
 
 def _ranks(scores: Tensor, right: list[int]) -> Tensor:
     """Ranks of the right candidates, ascending from 1; wrong ones of equal score come first."""
-    own = scores[right].sort(descending=True).values
-    as_good = torch.stack([(scores >= score).sum() - (own >= score).sum() for score in own])
-    return as_good + torch.arange(1, len(own) + 1, device=own.device)
+    own = scores[[index for index in right if index >= 0]].sort(descending=True).values
+    as_good = (scores >= own[:, None]).sum(1) - (own >= own[:, None]).sum(1)
+    found = as_good + torch.arange(1, len(own) + 1, device=own.device)
+    never = found.new_full((len(right) - len(own),), len(scores) + len(right))
+    return torch.cat([found, never])
 
 
 def _average_precision(ranks: Tensor) -> Tensor:

@@ -44,6 +44,13 @@ def test_a_tie_counts_against_the_model():
     assert result.map_at_r == 0
 
 
+def test_a_right_answer_that_is_no_candidate_is_never_found():
+    result = match_all(torch.tensor([[0.3, 0.2, 0.1]]), [[-1, 0]], ks=(1, 3))
+    assert result.recall == {1: 1.0, 3: 1.0}
+    assert result.r_precision == result.map_at_r == 0.5
+    assert match_all(torch.zeros(1, 3), [[-1]], ks=(3,)).recall == {3: 0.0}
+
+
 def test_with_one_right_answer_it_is_the_recall():
     similarity = torch.rand(9, 9, generator=torch.Generator().manual_seed(0))
     expected = recall_at_k(similarity, torch.arange(9), ks=(1, 5)).image_to_text
