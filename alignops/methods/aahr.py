@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -67,6 +68,14 @@ class AahrConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
+class Pair(NamedTuple):
+    """A caption and its image: of each the global feature (1, Dg) and the local ones (n, Dl)."""
+
+    image: tuple[Tensor, Tensor]
+    text: tuple[Tensor, Tensor]
+    image_id: int
+
+
 class AahrExamples:
     """A caption's features with its image's; an image comes as often as it has captions."""
 
@@ -88,18 +97,14 @@ class AahrExamples:
         """Return the number of captions."""
         return len(self._pairs)
 
-    def __getitem__(self, example: Example) -> AahrBatch:
-        """Give a pair as a batch of one, some of its regions and words left out."""
+    def __getitem__(self, example: Example) -> Pair:
+        """Give a pair, some of its regions and words left out."""
         index, row = self._pairs[example.index]
         image, text = self._images[index], self._captions[row]
         random = example.random()
         regions = self._thinned(local_rows(image), random)
         words = self._thinned(local_rows(text), random)
-        return AahrBatch(
-            collate_local([image["pooled"]], [regions]),
-            collate_local([text["pooled"]], [words]),
-            torch.tensor([index]),
-        )
+        return Pair((image["pooled"], regions), (text["pooled"], words), index)
 
     def _thinned(self, rows: Tensor, random: np.random.Generator) -> Tensor:
         kept = torch.from_numpy(random.random(len(rows)) >= self._drop)
@@ -169,14 +174,11 @@ def load_aahr(run: Run) -> AahrScorer:
     return AahrScorer(_local_encoder(config), image, text, config.features)
 
 
-def collate_pairs(items: Sequence[AahrBatch]) -> AahrBatch:
-    """Make one batch of batches of one."""
+def collate_pairs(items: Sequence[Pair]) -> AahrBatch:
+    """Make a batch of pairs."""
     images, texts, ids = zip(*items, strict=True)
-    image, text = (
-        collate_local([side.pooled for side in part], [side.local[0] for side in part])
-        for part in (images, texts)
-    )
-    return AahrBatch(image, text, torch.cat(ids))
+    image = collate_local(*zip(*images, strict=True))
+    return AahrBatch(image, collate_local(*zip(*texts, strict=True)), torch.tensor(ids))
 
 
 def _local_encoder(config: AahrConfig) -> LocalEncoder:
@@ -218,9 +220,7 @@ def _embed(encoder: AahrEncoder, items: Items) -> Tensor:
     embeddings = [torch.empty(0, encoder.gate.out_features)]
     for start in range(0, len(items), _BATCH):
         batch = [items[index] for index in range(start, min(start + _BATCH, len(items)))]
-        features = collate_local(
-            [item["pooled"] for item in batch], [local_rows(item) for item in batch]
-        )
+        features = collate_local(*zip(*((i["pooled"], local_rows(i)) for i in batch), strict=True))
         moved = type(features)(*(part.to(default_device()) for part in features))
         embeddings.append(encoder(moved).fused.float().cpu())
     return torch.cat(embeddings)

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import torch
 
-from alignops.methods.aahr import collate_pairs
+from alignops.methods.aahr import Pair, collate_pairs
 from alignops.methods.aahr_objective import (
-    AahrBatch,
     AahrEncoderConfig,
     AahrLossConfig,
     AahrObjective,
 )
-from alignops.models import LocalGlobal
 from alignops.training import LoopConfig, OptimizerConfig, Run, train
 
 STEPS = 40
@@ -25,12 +23,11 @@ def pair(index):
     generator = torch.Generator().manual_seed(index)
 
     def side(size, rows):
-        local = torch.randn(1, rows, size, generator=generator)
-        pooled = torch.randn(1, size, generator=generator)
-        return LocalGlobal(pooled, local, torch.ones(1, rows).bool())
+        shapes = (1, size), (rows, size)
+        return tuple(torch.randn(shape, generator=generator) for shape in shapes)
 
     image, text = side(6, 1 + index % 4), side(5, 1 + index % 3)
-    return AahrBatch(image, text, torch.tensor([index // 2]))
+    return Pair(image, text, index // 2)
 
 
 class Examples:
