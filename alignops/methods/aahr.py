@@ -67,6 +67,11 @@ class AahrConfig:
     loop: LoopConfig = field(default_factory=LoopConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        if not 0 <= self.drop < 1:
+            raise ValueError(f"drop is {self.drop}, expected a share in [0, 1)")
+
 
 class Pair(NamedTuple):
     """A caption and its image: of each the global feature (1, Dg) and the local ones (n, Dl)."""

@@ -66,9 +66,11 @@ def test_every_loss_switches_off(off):
     assert not any(name.startswith(f"{off}.") for name in trained.state_dict())
 
 
-def test_what_is_switched_off_altogether_is_refused():
+def test_what_cannot_be_trained_is_refused():
     with pytest.raises(ValueError, match="every loss of losses is switched off"):
         AahrLossConfig(**dict.fromkeys(WEIGHTS, 0.0))
+    with pytest.raises(ValueError, match=r"drop is 1\.0, expected a share in \[0, 1\)"):
+        AahrConfig(base=BaseConfig("tower"), drop=1.0)
 
 
 def test_the_regulariser_is_of_normalised_embeddings_and_scan_relations():
