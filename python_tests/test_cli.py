@@ -9,6 +9,7 @@ from alignops.cli import main
 from alignops.demo import DemoConfig, run_ablations, run_demo
 from alignops.methods.clip import ClipConfig
 from alignops.methods.results import read_results
+from alignops.models import Tower
 from alignops.training import Interrupted, Run
 from alignops.training.config_values import to_values
 
@@ -127,6 +128,19 @@ def test_mosaiclip_trains_on_a_folder(photos, tmp_path):
     ]
     assert main(["train", "mosaiclip", "--out", str(run), *settings]) == 0
     assert read_results(run)["text to image R@1"].cases == 4
+
+
+def test_aahr_trains_on_a_folder(photos, tmp_path):
+    Tower.tiny(["a brown dog runs on grass", "two dogs number"]).save(tmp_path / "tower")
+    settings = [
+        *("--base.name", str(tmp_path / "tower"), "--data.source", str(photos)),
+        *("--out", str(tmp_path / "aahr"), "--features", str(tmp_path / "features")),
+        *("--encoder.dim", "16", "--encoder.heads", "2", "--losses.queue", "8"),
+        *("--loop.steps", "3", "--loop.batch_size", "8"),
+    ]
+    assert main(["prepare", "aahr", *settings]) == 0
+    assert main(["train", "aahr", *settings]) == 0
+    assert read_results(tmp_path / "aahr")["text to image R@1"].cases == 4
 
 
 def test_info_says_what_is_installed(capsys):

@@ -6,6 +6,7 @@ from alignops.evaluation.compositional import (
     accuracy_by_kind,
     load_sugar_crepe,
 )
+from alignops.evaluation.matches import MatchResult, evaluate_eccv_caption, match_all
 from alignops.evaluation.report import as_markdown, as_table, read_json, write_json
 from alignops.evaluation.retrieval import (
     RetrievalResult,
@@ -17,12 +18,15 @@ from alignops.evaluation.retrieval import (
 __all__ = [
     "Accuracy",
     "CompositionalCase",
+    "MatchResult",
     "RetrievalResult",
     "accuracy_by_kind",
     "as_markdown",
     "as_table",
     "binary_choice",
+    "evaluate_eccv_caption",
     "load_sugar_crepe",
+    "match_all",
     "read_json",
     "recall_at_k",
     "recall_over_folds",

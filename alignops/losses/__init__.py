@@ -2,13 +2,34 @@
 
 from alignops.losses.clip import ClipLoss
 from alignops.losses.fine_grained import Components, FineGrainedContrastiveLoss
+from alignops.losses.graph import GraphLoss, InstanceGraph
+from alignops.losses.momentum import MomentumContrastiveLoss, momentum_copy
 from alignops.losses.multi_positive import MultiPositiveContrastiveLoss
 from alignops.losses.powerset import PowersetTripletLoss
+from alignops.losses.prototype import PrototypeContrastiveLoss
+from alignops.losses.relations import (
+    Relations,
+    across_relations,
+    relation_divergence,
+    within_relations,
+)
+from alignops.losses.triplet import DistanceWeightedTripletLoss, HardestTripletLoss
 
 __all__ = [
     "ClipLoss",
     "Components",
+    "DistanceWeightedTripletLoss",
     "FineGrainedContrastiveLoss",
+    "GraphLoss",
+    "HardestTripletLoss",
+    "InstanceGraph",
+    "MomentumContrastiveLoss",
     "MultiPositiveContrastiveLoss",
     "PowersetTripletLoss",
+    "PrototypeContrastiveLoss",
+    "Relations",
+    "across_relations",
+    "momentum_copy",
+    "relation_divergence",
+    "within_relations",
 ]

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from alignops.losses.triplet import hardest_triplet
 from alignops.ops import fgm_similarity, powerset_similarity
 
 Direction = Literal["r2t", "t2r"]
@@ -87,19 +88,6 @@ class PowersetTripletLoss(nn.Module):
         for mask in (region_mask, phrase_mask):
             if mask is not None:
                 takes_part = takes_part & mask.any(dim=1)
-        return hardest_triplet(score, self.margin, takes_part) + hardest_triplet(
-            score.T, self.margin, takes_part
-        )
-
-
-def hardest_triplet(score: Tensor, margin: float, takes_part: Tensor) -> Tensor:
-    """Hinge of each pair on the diagonal of a score (B, B) against its row's hardest negative.
-
-    The mean over the B pairs, 0-d; those outside `takes_part` (B,) bool count 0.
-    """
-    if len(score) == 0:
-        return score.sum()
-    is_positive = torch.eye(len(score), dtype=torch.bool, device=score.device)
-    negatives = score.masked_fill(is_positive | ~takes_part, -torch.inf)
-    hinge = (negatives.amax(dim=1) - score.diagonal() + margin).clamp(min=0)
-    return hinge.masked_fill(~takes_part, 0).mean()
+        is_negative = takes_part & ~torch.diag(takes_part)
+        hinges = [hardest_triplet(s, self.margin, is_negative) for s in (score, score.T)]
+        return (torch.stack(hinges) * takes_part).sum() / max(len(score), 1)

@@ -13,6 +13,8 @@ from alignops.data import (
     SceneDataset,
     Splits,
     content_key,
+    is_precomputed,
+    open_precomputed,
     split_flickr,
     split_scenes,
 )
@@ -49,7 +51,8 @@ class DataConfig:
     """Pairs of images and captions.
 
     Attributes:
-        source: "scenes", or a folder in the Flickr8k or Flickr30k layout.
+        source: "scenes", a folder in the Flickr8k or Flickr30k layout, or one of SCAN's region
+            features.
         on_error: what to do about missing and broken images of a folder.
         detections: boxes of a folder's images in the COCO result format; None = a fixed grid.
         validation: share of a folder's images, where it has no lists of its own.
@@ -80,6 +83,8 @@ def open_pairs(config: DataConfig) -> Splits[PairedDataset]:
         raise FileNotFoundError(
             f"data.source is {config.source!r}, expected 'scenes' or a folder that is there"
         )
+    if is_precomputed(config.source):
+        return cast("Splits[PairedDataset]", open_precomputed(config.source))
     splits = split_flickr(
         config.source,
         on_error=config.on_error,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alignops.methods.aahr import AahrConfig, load_aahr, prepare_aahr, train_aahr
 from alignops.methods.clip import ClipConfig, load_clip, train_clip
 from alignops.methods.comalign import (
     ComAlignConfig,
@@ -40,6 +41,7 @@ METHODS = {
     "comalign": Method(ComAlignConfig, train_comalign, load_comalign, prepare_comalign),
     "mosaiclip": Method(MosaiClipConfig, train_mosaiclip, load_mosaiclip),
     "powerclip": Method(PowerClipConfig, train_powerclip, load_powerclip),
+    "aahr": Method(AahrConfig, train_aahr, load_aahr, prepare_aahr),
 }
 """Name to method."""
 

@@ -1,32 +1,15 @@
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from child_process import start_and_wait_for
 from resumable_training import Examples, Objective, run
 
 from alignops.training import Interrupted, LoopConfig, OptimizerConfig, Run, train
 
 SCRIPT = Path(__file__).with_name("resumable_training.py")
-
-
-def start_and_wait_for(folder, step):
-    """Start the training in a process of its own, and wait until its log has reached a step."""
-    folder.mkdir()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([sys.executable, SCRIPT, folder], env=environment)
-    log = folder / "log.jsonl"
-    deadline = time.monotonic() + 120
-    while not log.exists() or f'"step": {step},' not in log.read_text():
-        assert process.poll() is None, "the training ended early"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return process
 
 
 def steps_of(folder):
@@ -46,7 +29,7 @@ def assert_equal(one, other):
 
 def test_a_killed_run_resumes_to_the_same_weights(uninterrupted, tmp_path):
     folder = tmp_path / "killed"
-    process = start_and_wait_for(folder, step=12)
+    process = start_and_wait_for(SCRIPT, folder, step=12)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "checkpoints" / "step_00000040").exists()
@@ -56,7 +39,7 @@ def test_a_killed_run_resumes_to_the_same_weights(uninterrupted, tmp_path):
 
 def test_an_interrupted_run_saves_its_last_step_and_resumes(uninterrupted, tmp_path):
     folder = tmp_path / "interrupted"
-    process = start_and_wait_for(folder, step=12)
+    process = start_and_wait_for(SCRIPT, folder, step=12)
     process.send_signal(signal.SIGINT)
     process.wait()
     [checkpoint] = (folder / "checkpoints").iterdir()

@@ -1,0 +1,140 @@
+"""Triplet losses over a batch of pairs: hardest negatives, or negatives drawn by distance."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+
+def hardest_triplet(similarity: Tensor, margin: float, is_negative: Tensor | None = None) -> Tensor:
+    """Hinge of each row against its most similar negative: `max_j s_ij - s_ii + margin`, if > 0.
+
+    Args:
+        similarity: (B, B), pair i on the diagonal.
+        margin: by which the pair is to be more similar.
+        is_negative: (B, B) bool; None = everything off the diagonal.
+
+    Returns:
+        (B,); zero for a row without negatives.
+    """
+    if is_negative is None:
+        is_negative = ~torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
+    if not len(similarity):
+        return similarity.diagonal()
+    hardest = similarity.masked_fill(~is_negative, -torch.inf).amax(dim=1)
+    return relu(hardest - similarity.diagonal() + margin)
+
+
+def distance_weights(
+    similarity: Tensor,
+    is_negative: Tensor,
+    *,
+    nearest: float = 0.5,
+    farthest: float = 1.7,
+    dim: int = 512,
+) -> Tensor:
+    """Probability of each negative of a row, so that all distances are drawn alike often.
+
+    Uniform points on a sphere lie mostly at one distance; the weight is one over the density
+    `q(d) ~ d^(dim-2) (1 - d^2/4)^((dim-3)/2)` at distance `d = sqrt(2 - 2 s)` (Sampling Matters in
+    Deep Embedding Learning, arXiv 1706.07567).
+
+    Args:
+        similarity: (B, B), at most 1.
+        is_negative: (B, B) bool.
+        nearest: smaller distances count as this one.
+        farthest: negatives at this distance or beyond are not drawn; at most 2.
+        dim: dimension of the sphere in the density.
+
+    Returns:
+        (B, B) without gradient; a row sums to 1, or is zero where nothing can be drawn.
+    """
+    distance = (2 - 2 * similarity.detach()).clamp(min=0).sqrt().clamp(min=nearest)
+    drawn = is_negative & (distance < farthest)
+    log_density = (dim - 2) * distance.log() + (dim - 3) / 2 * (1 - distance.square() / 4).log()
+    weights = (-log_density).masked_fill(~drawn, -torch.inf).softmax(dim=1)
+    return weights.masked_fill(~drawn, 0)
+
+
+class HardestTripletLoss(nn.Module):
+    """Triplet loss with the hardest negative of the batch, both directions (VSE++, 1707.05612).
+
+    Args:
+        margin: by which a pair is to be more similar than its hardest negative.
+        reduction: "mean" over the batch, or "sum", the printed form. Directions are added.
+    """
+
+    def __init__(self, margin: float = 0.2, reduction: str = "mean") -> None:
+        super().__init__()
+        self.margin = margin
+        self.reduction = _checked(reduction)
+
+    def forward(self, image: Tensor, text: Tensor, image_id: Tensor | None = None) -> Tensor:
+        """Compute the loss of a batch, 0-d.
+
+        Args:
+            image: (B, D) embeddings.
+            text: (B, D) embeddings; text i belongs to image i.
+            image_id: (B,) int64. Rows of equal ids show one image, and are no negatives of each
+                other; None = all differ.
+        """
+        similarity, is_negative = _pairs(image, text, image_id)
+        rows = hardest_triplet(similarity, self.margin, is_negative)
+        columns = hardest_triplet(similarity.T, self.margin, is_negative)
+        return _reduced(rows + columns, self.reduction)
+
+
+class DistanceWeightedTripletLoss(nn.Module):
+    """Triplet loss with a negative per row and column drawn by `distance_weights`; AAHR's default.
+
+    Draws come from torch's global generator.
+
+    Args:
+        margin: by which a pair is to be more similar than the negative drawn.
+        farthest: see `distance_weights`.
+        reduction: "mean" over the batch, or "sum", the published code's. Directions are added.
+    """
+
+    def __init__(self, margin: float = 0.2, farthest: float = 1.7, reduction: str = "mean") -> None:
+        super().__init__()
+        self.margin = margin
+        self.farthest = farthest
+        self.reduction = _checked(reduction)
+
+    def forward(self, image: Tensor, text: Tensor, image_id: Tensor | None = None) -> Tensor:
+        """Compute the loss of a batch, 0-d; arguments as in `HardestTripletLoss`."""
+        similarity, is_negative = _pairs(image, text, image_id)
+        rows = self._direction(similarity, is_negative)
+        return _reduced(rows + self._direction(similarity.T, is_negative), self.reduction)
+
+    def _direction(self, similarity: Tensor, is_negative: Tensor) -> Tensor:
+        if not len(similarity):
+            return similarity.diagonal()
+        weights = distance_weights(similarity, is_negative, farthest=self.farthest)
+        some = weights.any(dim=1)
+        # A row with nothing to draw from draws anything, and counts nothing.
+        index = torch.multinomial(weights.masked_fill(~some[:, None], 1), 1)
+        negative = similarity.gather(1, index).squeeze(1)
+        return relu(negative - similarity.diagonal() + self.margin) * some
+
+
+def _pairs(image: Tensor, text: Tensor, image_id: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Similarities (B, B) and who is whose negative."""
+    if image.shape != text.shape:
+        raise ValueError(
+            f"image and text differ in shape: {tuple(image.shape)} and {tuple(text.shape)}"
+        )
+    if image_id is None:
+        image_id = torch.arange(len(image), device=image.device)
+    if image_id.shape != image.shape[:1]:
+        raise ValueError(f"image_id must be ({len(image)},), got {tuple(image_id.shape)}")
+    return image @ text.T, image_id[:, None] != image_id
+
+
+def _checked(reduction: str) -> str:
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
+    return reduction
+
+
+def _reduced(terms: Tensor, reduction: str) -> Tensor:
+    return terms.sum() if reduction == "sum" else terms.sum() / max(len(terms), 1)
