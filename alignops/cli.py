@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the runs")
     demo.add_argument("--seed", type=int, default=0)
     chosen = demo.add_mutually_exclusive_group()
-    chosen.add_argument("--methods", nargs="+", default=["comalign", "mosaiclip"], metavar="METHOD")
+    chosen.add_argument("--methods", nargs="+", default=["comalign"], metavar="METHOD")
     chosen.add_argument("--ablate", metavar="METHOD", help="compare a method with its ablations")
     for name, run, text in (
         ("train", _train, "train a method; METHOD --help lists its settings"),

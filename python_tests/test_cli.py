@@ -24,13 +24,14 @@ MINIATURE = DemoConfig(
     tuning_steps=2,
     batch_size=16,
 )
+METHODS = ("clip", "comalign", "mosaiclip")
 KINDS = ("attribute swap", "relation swap", "shape swap", "attribute replace", "object replace")
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    run_demo(folder, seed=1, config=MINIATURE)
+    run_demo(folder, seed=1, methods=METHODS, config=MINIATURE)
     return folder
 
 
@@ -51,7 +52,7 @@ def photos(tmp_path_factory):
 
 
 def test_the_demo_measures_base_and_methods(demo):
-    for name in ("base", "comalign", "mosaiclip"):
+    for name in ("base", *METHODS):
         results = read_results(demo / name)
         assert {"image to text R@1", "text to image R@5", *KINDS} <= results.keys()
         assert results["image to text R@1"].cases == 16
@@ -60,7 +61,7 @@ def test_the_demo_measures_base_and_methods(demo):
 
 def test_the_demo_again_trains_nothing(demo, capsys):
     before = [path.stat().st_mtime_ns for path in sorted(demo.glob("*/checkpoints/*/*"))]
-    run_demo(demo, seed=1, config=MINIATURE)
+    run_demo(demo, seed=1, methods=METHODS, config=MINIATURE)
     assert [path.stat().st_mtime_ns for path in sorted(demo.glob("*/checkpoints/*/*"))] == before
     printed = capsys.readouterr().out
     assert "attribute swap" in printed

@@ -13,7 +13,7 @@ def run_demo(
     folder: Path,
     *,
     seed: int = 0,
-    methods: Sequence[str] = ("comalign", "mosaiclip"),
+    methods: Sequence[str] = ("comalign",),
     config: DemoConfig | None = None,
 ) -> None:
     """Train base and methods, measure, and print the table; an interrupted demo continues.
