@@ -263,7 +263,8 @@ def powerset_similarity_backward(
         return grad_regions, grad_phrases
 
     rows, columns, widest = (32, 32, 64) if regions.dtype == torch.float32 else (64, 64, 128)
-    chunk = _whole_or_chunk(m, rows)
+    # Few chunks, as each is computed once more for every other one of its image.
+    chunk = min(max(triton.next_power_of_2(m), 4), rows)
     own_slice = min(max(triton.next_power_of_2(dim), 16), widest)
     slices = triton.cdiv(dim, own_slice)
     region_tiles = triton.cdiv(images, rows // chunk) * triton.cdiv(m, chunk)
@@ -288,8 +289,3 @@ def _chunk(m: int, rows: int) -> int:
     """Regions of an image in a tile at a time: the power of two, from 4 on, that pads least."""
     powers = [2**exponent for exponent in range(2, 8) if 2**exponent <= rows]
     return min(powers, key=lambda chunk: (triton.cdiv(m, chunk) * chunk, -chunk))
-
-
-def _whole_or_chunk(m: int, rows: int) -> int:
-    """All regions of an image if a tile holds them, else the chunk that pads least."""
-    return max(triton.next_power_of_2(m), 4) if m <= rows else _chunk(m, rows)

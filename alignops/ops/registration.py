@@ -69,11 +69,11 @@ def backend(name: str) -> Iterator[None]:
     """
     if name != "reference":
         raise ValueError(f'name is {name!r}; expected "reference"')
-    with _ByDefinition():
+    with _ByDefinition():  # type: ignore[no-untyped-call]
         yield
 
 
-class _ByDefinition(TorchDispatchMode):
+class _ByDefinition(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
