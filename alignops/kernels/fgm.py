@@ -76,14 +76,14 @@ def _forward(
                 x_winner = tl.where(best > x_best, winner, x_winner)
             x_best = tl.maximum(x_best, best)
 
-            best = tl.max(key, 1)[:, :, None, :]
+            best = tl.max(key, 1)
             chunk = tl.arange(0, CHUNKS_Y)[None, None, :, None]
-            better = (chunk == first_l // CHUNK_Y) & (best > y_best)
+            better = (chunk == first_l // CHUNK_Y) & (best[:, :, None, :] > y_best)
             if y_argmax is not None:
                 index = first_k + tl.arange(0, CHUNK_X)[None, :, None, None]
-                winner = tl.min(tl.where(key == tl.max(key, 1)[:, None], index, _NOBODY), 1)
+                winner = tl.min(tl.where(key == best[:, None], index, _NOBODY), 1)
                 y_winner = tl.where(better, winner[:, :, None, :], y_winner)
-            y_best = tl.where(better, best, y_best)
+            y_best = tl.where(better, best[:, :, None, :], y_best)
 
         counted = x_valid.reshape((SAMPLES_X, CHUNK_X))
         x_sum += tl.sum(tl.where(counted[:, :, None], unordered(x_best), 0.0), 1)

@@ -102,14 +102,10 @@ def _may_tune() -> bool:
     return wanted and not interpreted and not torch.are_deterministic_algorithms_enabled()
 
 
-def configurations(dtype: torch.dtype, warps: int = 8) -> list[triton.Config]:
+def configurations(dtype: torch.dtype) -> list[triton.Config]:
     """Candidates for a kernel on such inputs, the one that is taken untimed first."""
     slices = (32, 16) if dtype == torch.float32 else (64, 32)
-    return [
-        triton.Config({"BLOCK_D": block}, num_warps=warps, num_stages=stages)
-        for block in slices
-        for stages in (3, 2)
-    ]
+    return [triton.Config({"BLOCK_D": block}, num_warps=8, num_stages=3) for block in slices]
 
 
 def pipelines() -> list[triton.Config]:
