@@ -72,15 +72,18 @@ def _backward(
     of_row = tl.load(grad_row + i, mask=x_valid, other=0.0)[:, None]
     row_lse = tl.load(row + i, mask=x_valid, other=0.0)[:, None]
     grad = tl.zeros((BLOCK_X, SLICE), tl.float32)
+    of_scale = tl.zeros((BLOCK_X,), tl.float32)
     for first in range(0, T, BLOCK_Y):
         j = first + tl.arange(0, BLOCK_Y).to(tl.int64)
         y_valid = valid(y_mask, j, j < T)
         of_col = tl.load(grad_col + j, mask=y_valid, other=0.0)[None, :]
         col_lse = tl.load(col + j, mask=y_valid, other=0.0)[None, :]
 
-        s = similarities(x, i, x_valid, y, j, y_valid, D, BLOCK_D, PRECISION) * tl.load(scale)
+        dot = similarities(x, i, x_valid, y, j, y_valid, D, BLOCK_D, PRECISION)
+        s = dot * tl.load(scale)
         weight = of_row * tl.exp(s - row_lse) + of_col * tl.exp(s - col_lse)
         weight = tl.where(x_valid[:, None] & y_valid[None, :], weight, 0.0)
+        of_scale += tl.sum(weight * dot, 1)
         other = load_rows(y, j, y_valid, own_slice * SLICE, D, SLICE)
         grad = tl.dot(weight.to(other.dtype), other, grad, input_precision=PRECISION)
 
@@ -88,8 +91,9 @@ def _backward(
     inside = (i < B)[:, None] & (d < D)[None, :]
     tl.store(grad_x + (i * D)[:, None] + d[None, :], grad * tl.load(factor), mask=inside)
     if grad_scale is not None:
-        own = load_rows(x, i, x_valid, own_slice * SLICE, D, SLICE).to(tl.float32)
-        tl.store(grad_scale + tl.program_id(0), tl.sum(tl.sum(grad * own, 1), 0))
+        # Every slice has computed the same; from weights in float32, as the scale's gradient is.
+        total = tl.where(own_slice == 0, tl.sum(of_scale, 0), 0.0)
+        tl.store(grad_scale + tl.program_id(0), total)
 
 
 def similarity_logsumexp(
@@ -163,7 +167,7 @@ def _gradient(
     *,
     with_scale: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of x, and that of scale over factor: one of its terms per program."""
+    """Gradient of x, and of the scale, of which every program leaves a term."""
     block_x, block_y, widest = (32, 32, 128) if x.dtype == torch.float32 else (64, 64, 256)
     own_slice = min(max(triton.next_power_of_2(x.shape[1]), 16), widest)
     programs = triton.cdiv(len(x), block_x) * triton.cdiv(x.shape[1], own_slice)

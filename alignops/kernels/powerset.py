@@ -262,7 +262,7 @@ def powerset_similarity_backward(
     if 0 in (m, k):
         return grad_regions, grad_phrases
 
-    rows, columns, widest = (32, 32, 64) if regions.dtype == torch.float32 else (64, 64, 128)
+    rows, columns, widest = (32, 32, 64) if regions.dtype == torch.float32 else (64, 64, 256)
     # Few chunks, as each is computed once more for every other one of its image.
     chunk = min(max(triton.next_power_of_2(m), 4), rows)
     own_slice = min(max(triton.next_power_of_2(dim), 16), widest)

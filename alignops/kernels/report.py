@@ -48,6 +48,13 @@ class Resources:
     spilled: int  # bytes of stack per thread
     shared: int  # bytes
     tensor_instructions: int
+    threads: int
+
+    def per_multiprocessor(self, capability: int) -> int:
+        """How many programs a multiprocessor holds at a time."""
+        registers = 65536 // (triton.cdiv(self.registers, 8) * 8 * self.threads)
+        shared = (SHARED_LIMIT[capability] + 1024) // (self.shared + 1024)
+        return min(registers, shared, 2048 // self.threads)
 
 
 def launches(dtype: torch.dtype) -> Iterator[Launch]:
@@ -94,6 +101,7 @@ def compiled(launch: Launch, configuration: triton.Config, capability: int) -> R
         spilled=int(re.findall(r"STACK:(\d+)", usage)[0]),
         shared=kernel.metadata.shared,
         tensor_instructions=len(re.findall(rf"\b{TENSOR_INSTRUCTION[capability]}\b", code)),
+        threads=32 * configuration.num_warps,
     )
 
 
@@ -129,7 +137,7 @@ def main() -> None:
     every = parser.parse_args().all
     print(
         "| kernel | type | GPU | configuration | registers | spilled, bytes | shared, KiB "
-        "| tensor-core instructions |\n|---|---|---|---|---|---|---|---|"
+        "| programs per SM | tensor-core instructions |\n|---|---|---|---|---|---|---|---|---|"
     )
     for dtype in DTYPES:
         for launch in launches(dtype):
@@ -140,7 +148,7 @@ def main() -> None:
                         f"| {name(launch)} | {_TYPE_NAMES[dtype]} | sm_{capability} | "
                         f"{_described(configuration)} | {used.registers} | {used.spilled} | "
                         f"{used.shared / 1024:.0f} of {SHARED_LIMIT[capability] // 1024} | "
-                        f"{used.tensor_instructions} |",
+                        f"{used.per_multiprocessor(capability)} | {used.tensor_instructions} |",
                         flush=True,
                     )
 
