@@ -115,7 +115,7 @@ def pipelines() -> list[triton.Config]:
 
 def precision(dtype: torch.dtype) -> str:
     """Of products of float32: TF32 only where the user allows it to torch."""
-    allowed = torch.backends.cuda.matmul.allow_tf32
+    allowed = torch.backends.cuda.matmul.fp32_precision == "tf32"
     return "tf32" if dtype == torch.float32 and allowed else "ieee"
 
 

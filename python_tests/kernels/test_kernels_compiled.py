@@ -80,11 +80,14 @@ def test_sizes_that_round_to_the_same_power_of_two_share_a_configuration():
     assert key(600) == key(1000) != key(1100)
 
 
-def test_tf32_is_used_only_where_torch_is_allowed_to(monkeypatch):
+def test_tf32_is_used_only_where_torch_is_allowed_to():
     assert precision(torch.float32) == "ieee"
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
-    assert precision(torch.float32) == "tf32"
-    assert precision(torch.bfloat16) == "ieee"
+    torch.set_float32_matmul_precision("high")
+    try:
+        assert precision(torch.float32) == "tf32"
+        assert precision(torch.bfloat16) == "ieee"
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 def test_a_choice_of_configurations_has_a_first_one():

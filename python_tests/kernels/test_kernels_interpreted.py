@@ -83,7 +83,7 @@ def on_triton():
 @each_op
 @each_dtype
 def test_drawn_problems(op, dtype, on_triton):
-    @drawn(max_examples=12)
+    @drawn(max_examples=8)
     @given(problems(dtype=dtype, grid=op is FGM))
     def check(problem):
         assert_matches_reference(op, problem)
