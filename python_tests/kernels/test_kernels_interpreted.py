@@ -33,7 +33,7 @@ each_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], id
 # Over the edges of tiles: (batch, n, other, m, dim).
 EDGES = {
     FGM: [(9, 10, 7, 11, 70), (3, 33, 9, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 130)],
-    POWERSET: [(9, 10, 35, 3, 70), (3, 5, 70, 1, 5), (33, 1, 3, 2, 7), (1, 17, 2, 3, 130)],
+    POWERSET: [(9, 10, 35, 2, 20), (3, 5, 70, 1, 5), (33, 1, 3, 2, 7), (1, 17, 2, 3, 130)],
     LOGSUMEXP: [(65, 1, 129, 1, 70), (130, 1, 65, 1, 5), (3, 1, 2, 1, 260)],
 }
 LARGE = {
@@ -83,7 +83,7 @@ def on_triton():
 @each_op
 @each_dtype
 def test_drawn_problems(op, dtype, on_triton):
-    @drawn(max_examples=8)
+    @drawn(max_examples=6)
     @given(problems(dtype=dtype, grid=op is FGM))
     def check(problem):
         assert_matches_reference(op, problem)
