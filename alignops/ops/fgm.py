@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alignops.ops.arguments import component_pair, needs_grad
 from alignops.ops.fakes import pair_gradients, pair_scores
-from alignops.ops.registration import block_second_derivative, define_op
+from alignops.ops.registration import block_second_derivative, define_op, use_triton
 from alignops.reference import fgm as reference
 
 
@@ -99,3 +99,4 @@ define_op(
 )
 torch.library.register_autograd("alignops::fgm_similarity", _backward, setup_context=_setup_context)
 block_second_derivative("fgm_similarity_backward", "fgm_similarity")
+use_triton("fgm", "fgm_similarity", "fgm_similarity_backward")

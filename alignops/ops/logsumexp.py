@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import check_mask, embedding_pair
-from alignops.ops.registration import block_second_derivative, define_op
+from alignops.ops.registration import block_second_derivative, define_op, use_triton
 from alignops.reference import logsumexp as reference
 from alignops.reference.components import accumulation_dtype
 
@@ -108,3 +108,4 @@ torch.library.register_autograd(
     "alignops::similarity_logsumexp", _backward, setup_context=_setup_context
 )
 block_second_derivative("similarity_logsumexp_backward", "similarity_logsumexp")
+use_triton("logsumexp", "similarity_logsumexp", "similarity_logsumexp_backward")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alignops.ops.arguments import check_positive, component_pair
 from alignops.ops.fakes import pair_gradients, pair_scores
-from alignops.ops.registration import block_second_derivative, define_op
+from alignops.ops.registration import block_second_derivative, define_op, use_triton
 from alignops.reference import powerset as reference
 
 
@@ -103,3 +103,4 @@ torch.library.register_autograd(
     "alignops::powerset_similarity", _backward, setup_context=_setup_context
 )
 block_second_derivative("powerset_similarity_backward", "powerset_similarity")
+use_triton("powerset", "powerset_similarity", "powerset_similarity_backward")

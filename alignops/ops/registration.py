@@ -4,10 +4,17 @@ A compiled kernel (csrc/cpu, alignops/kernels) registers itself for its own devi
 precedence over the reference, which stays the kernel of every device without one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_references: dict[Any, Callable[..., Any]] = {}
 
 
 def define_op(
@@ -18,6 +25,59 @@ def define_op(
     torch.library.define(qualified, schema)
     torch.library.impl(qualified, "CompositeExplicitAutograd")(reference)
     torch.library.register_fake(qualified)(fake)
+    _references[getattr(torch.ops.alignops, name).default] = reference
+
+
+def use_triton(module: str, *names: str) -> None:
+    """Make functions of alignops.kernels.<module> the kernels of such ops on a CUDA device.
+
+    The module is imported by the first call, so that nobody else needs Triton. float64 is left to
+    the reference: it has no tensor cores to gain from, and it is the type for checking.
+    """
+    for name in names:
+        torch.library.impl(f"alignops::{name}", "cuda")(_on_cuda(module, name))
+
+
+def _on_cuda(module: str, name: str) -> Callable[..., Any]:
+    reference = _references[getattr(torch.ops.alignops, name).default]
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(arg, Tensor) and arg.dtype == torch.float64 for arg in args):
+            return reference(*args, **kwargs)
+        if find_spec("triton") is None:
+            raise ImportError(
+                f"alignops::{name} on a CUDA device needs Triton, which is not installed; install "
+                "it with: pip install triton, or compute by definition under "
+                'alignops.ops.backend("reference")'
+            )
+        kernel = getattr(import_module(f"alignops.kernels.{module}"), name)
+        return kernel(*args, **kwargs)
+
+    return run
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Choose what computes the ops of alignops inside a `with` block, for debugging.
+
+    Args:
+        name: "reference", the definition in plain torch, on any device. Gradients follow it too
+            where `backward` is called inside the block.
+
+    Raises:
+        ValueError: another name.
+    """
+    if name != "reference":
+        raise ValueError(f'name is {name!r}; expected "reference"')
+    with _ByDefinition():  # type: ignore[no-untyped-call]
+        yield
+
+
+class _ByDefinition(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return _references.get(func, func)(*args, **kwargs or {})
 
 
 def block_second_derivative(backward_name: str, function: str) -> None:

@@ -1,0 +1,155 @@
+"""How a kernel is started: checked arguments, precision, and the choice of a configuration.
+
+The tiles of a kernel follow from the problem. A configuration says how a program works on its tile:
+the slice of the embedding that it loads at a time, its warps, its pipeline stages. Candidates are
+timed once per kernel, types and sizes rounded up to powers of two. With
+ALIGNOPS_AUTOTUNE=0, or torch.use_deterministic_algorithms(True), the first one is taken.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+import triton
+from torch import Tensor
+
+AUTOTUNE_VARIABLE = "ALIGNOPS_AUTOTUNE"
+
+Kernel: TypeAlias = Any  # triton.JITFunction, or the interpreter's stand-in for it
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A kernel with everything that it is started with."""
+
+    kernel: Kernel
+    programs: int
+    arguments: dict[str, Any]
+    configurations: Sequence[triton.Config]
+
+    def run(self, configuration: triton.Config) -> None:
+        """Start it on the device of its tensors."""
+        self.kernel[(self.programs,)](**self.arguments, **configuration.all_kwargs())
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What a timing holds for."""
+        return (
+            self.kernel,
+            *(
+                value.dtype
+                if isinstance(value, Tensor)
+                else triton.next_power_of_2(value)
+                if type(value) is int
+                else value
+                for value in self.arguments.values()
+            ),
+        )
+
+
+_recorded: list[Launch] | None = None
+_fastest: dict[tuple[Any, ...], triton.Config] = {}
+
+
+def launch(
+    kernel: Kernel,
+    programs: int,
+    configurations: Sequence[triton.Config],
+    **arguments: Any,
+) -> None:
+    """Run a kernel in so many programs; its tensors are on one device."""
+    if programs == 0:
+        return
+    started = Launch(kernel, programs, arguments, configurations)
+    if _recorded is not None:
+        _recorded.append(started)
+        return
+    device = next(value.device for value in arguments.values() if isinstance(value, Tensor))
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        started.run(_configuration(started))
+
+
+@contextmanager
+def recording() -> Iterator[list[Launch]]:
+    """Collect launches instead of running them, to compile or to count what users would run."""
+    global _recorded
+    _recorded = []
+    try:
+        yield _recorded
+    finally:
+        _recorded = None
+
+
+def _configuration(started: Launch) -> triton.Config:
+    default = started.configurations[0]
+    if not _may_tune():
+        return default
+    key = started.key
+    if key not in _fastest and not torch.cuda.is_current_stream_capturing():
+        _fastest[key] = min(
+            started.configurations,
+            key=lambda candidate: triton.testing.do_bench(lambda: started.run(candidate)),
+        )
+    return _fastest.get(key, default)
+
+
+def _may_tune() -> bool:
+    interpreted = triton.knobs.runtime.interpret
+    wanted = os.environ.get(AUTOTUNE_VARIABLE, "1") != "0"
+    return wanted and not interpreted and not torch.are_deterministic_algorithms_enabled()
+
+
+def configurations(dtype: torch.dtype) -> list[triton.Config]:
+    """Candidates for a kernel on such inputs, the one that is taken untimed first."""
+    slices = (32, 16) if dtype == torch.float32 else (64, 32)
+    return [triton.Config({"BLOCK_D": block}, num_warps=8, num_stages=3) for block in slices]
+
+
+def pipelines() -> list[triton.Config]:
+    """Candidates for a kernel whose tile alone says how it works."""
+    return [triton.Config({}, num_warps=8, num_stages=stages) for stages in (3, 2)]
+
+
+def precision(dtype: torch.dtype) -> str:
+    """Of products of float32: TF32 only where the user allows it to torch."""
+    allowed = torch.backends.cuda.matmul.fp32_precision == "tf32"
+    return "tf32" if dtype == torch.float32 and allowed else "ieee"
+
+
+def checked(tensor: Tensor, name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """The tensor, contiguous; one that would be read out of bounds is refused."""
+    if tensor.shape != torch.Size(shape) or tensor.dtype != dtype:
+        raise RuntimeError(
+            f"{name} is {tensor.dtype} {tuple(tensor.shape)}; expected {dtype} {tuple(shape)}"
+        )
+    return tensor.contiguous()
+
+
+def checked_mask(mask: Tensor | None, name: str, shape: Sequence[int]) -> Tensor | None:
+    """The mask as contiguous bytes."""
+    if mask is None:
+        return None
+    return checked(mask, name, shape, torch.bool).view(torch.uint8)
+
+
+def component_inputs(
+    x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """Components (Bx, N, D) and (By, M, D) with their masks, checked."""
+    return (
+        checked(x, "the first components", x.shape[:3], x.dtype),
+        checked(y, "the second components", (*y.shape[:2], x.shape[2]), x.dtype),
+        checked_mask(x_mask, "the first mask", x.shape[:2]),
+        checked_mask(y_mask, "the second mask", y.shape[:2]),
+    )
+
+
+def counts(components: Tensor, mask: Tensor | None) -> Tensor:
+    """Valid components of every sample, at least 1, (B,)."""
+    if mask is None:
+        shape, count = components.shape[:1], max(components.shape[1], 1)
+        return components.new_full(shape, count, dtype=torch.int32)
+    return mask.sum(1, dtype=torch.int32).clamp(min=1)

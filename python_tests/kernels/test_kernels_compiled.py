@@ -1,0 +1,102 @@
+"""The kernels as a GPU would run them: compiled, without one, for two generations."""
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+from alignops.kernels import fgm, logsumexp, powerset, report
+from alignops.kernels.launch import configurations, pipelines, precision, recording
+
+KERNELS = {
+    "fgm_forward", "fgm_backward", "powerset_forward", "powerset_backward_regions",
+    "powerset_backward_phrases", "logsumexp_forward", "logsumexp_combine", "logsumexp_backward",
+}  # fmt: skip
+ON_TENSOR_CORES = KERNELS - {"logsumexp_combine"}
+
+
+def assert_fits(launch, configuration, capability, dtype):
+    used = report.compiled(launch, configuration, capability)
+    assert used.spilled == 0
+    assert used.registers <= 255
+    assert used.shared <= report.SHARED_LIMIT[capability]
+    wanted = dtype != torch.float32 and report.name(launch) in ON_TENSOR_CORES
+    assert (used.tensor_instructions > 0) == wanted
+
+
+def test_the_report_covers_every_kernel():
+    assert {report.name(launch) for launch in report.launches(torch.float32)} == KERNELS
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_a_kernel_uses_the_tensor_cores_without_spilling(capability):
+    launches = {report.name(launch): launch for launch in report.launches(torch.bfloat16)}
+    launch = launches["logsumexp_forward"]
+    assert_fits(launch, launch.configurations[0], capability, torch.bfloat16)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("dtype", report.DTYPES, ids=str)
+def test_every_kernel_in_every_configuration(dtype, capability):
+    for launch in report.launches(dtype):
+        for configuration in launch.configurations:
+            assert_fits(launch, configuration, capability, dtype)
+
+
+@pytest.mark.parametrize("dtype", report.DTYPES, ids=str)
+def test_no_kernel_is_given_a_tensor_that_comes_near_the_similarities(dtype):
+    meta = lambda *shape, of=dtype: torch.empty(shape, dtype=of, device="meta")  # noqa: E731
+    x, y, scale = meta(2048, 16, 64), meta(2048, 16, 64), meta(of=torch.float32)
+    scores, row = meta(2048, 2048, of=torch.float32), meta(32768, of=torch.float32)
+    with recording() as launches:
+        _, _, *winners = fgm.fgm_similarity(x, y)
+        fgm.fgm_similarity_backward(scores, scores, x, y, None, None, *winners)
+        powerset.powerset_similarity(x, y)
+        powerset.powerset_similarity_backward(
+            scores, scores, x, y, None, None, scores, tau=0.1, zeta=0.5
+        )
+        x, y = x.flatten(0, 1), y.flatten(0, 1)
+        logsumexp.similarity_logsumexp(x, y, scale)
+        logsumexp.similarity_logsumexp_backward(row, row, x, y, scale, None, None, row, row)
+    assert {report.name(launch) for launch in launches} == KERNELS
+    largest = max(
+        value.numel()
+        for launch in launches
+        for value in launch.arguments.values()
+        if isinstance(value, torch.Tensor)
+    )
+    # FGM keeps one winner per pair and component, 1/16 of the similarities.
+    assert largest <= 32768**2 / 16
+
+
+def test_sizes_that_round_to_the_same_power_of_two_share_a_configuration():
+    def key(batch):
+        x = torch.empty(batch, 64, device="meta")
+        with recording() as launches:
+            logsumexp.similarity_logsumexp(x, x, torch.empty((), device="meta"))
+        return launches[0].key
+
+    assert key(600) == key(1000) != key(1100)
+
+
+def test_tf32_is_used_only_where_torch_is_allowed_to():
+    assert precision(torch.float32) == "ieee"
+    torch.set_float32_matmul_precision("high")
+    try:
+        assert precision(torch.float32) == "tf32"
+        assert precision(torch.bfloat16) == "ieee"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_a_choice_of_configurations_has_a_first_one():
+    assert configurations(torch.float16)[0].kwargs == {"BLOCK_D": 64}
+    assert pipelines()[0].num_stages == 3
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "expected"), [(10, 10, (16, 4)), (128, 64, (128, 64)), (1, 1, (16, 1))]
+)
+def test_chunks_pad_little_and_leave_room_for_the_maxima(n, m, expected):
+    assert fgm.chunks(n, m, 128, 64) == expected

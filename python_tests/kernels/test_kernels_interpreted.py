@@ -1,0 +1,177 @@
+"""The launch code that users run, in Triton's interpreter on the CPU, against the references.
+
+The interpreter must be chosen before Triton is imported, so all of this runs in a process of its
+own. Its product of bfloat16 is wrong (triton 3.8): bfloat16 is compiled here, not run.
+"""
+
+import math
+import os
+
+import pytest
+import torch
+from child_process import run_python
+from hypothesis import given
+from op_testing import (
+    CONTRASTIVE,
+    FGM,
+    LOGSUMEXP,
+    POWERSET,
+    Problem,
+    assert_matches_reference,
+    drawn,
+    problems,
+)
+
+import alignops
+
+pytest.importorskip("triton")
+CHOSEN = os.environ.get("TRITON_INTERPRET") == "1"
+interpreted = pytest.mark.skipif(not CHOSEN, reason="runs in a process of its own, from here")
+each_op = pytest.mark.parametrize("op", [FGM, POWERSET, LOGSUMEXP], ids=str)
+each_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+
+# Over the edges of tiles: (batch, n, other, m, dim).
+EDGES = {
+    FGM: [(9, 10, 7, 11, 70), (3, 33, 9, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 130)],
+    POWERSET: [(9, 10, 35, 2, 20), (3, 5, 70, 1, 5), (33, 1, 3, 2, 7), (1, 17, 2, 3, 130)],
+    LOGSUMEXP: [(65, 1, 129, 1, 70), (130, 1, 65, 1, 5), (3, 1, 2, 1, 260)],
+}
+LARGE = {
+    FGM: [(2, 140, 3, 70, 9), (1, 300, 2, 260, 4), (2, 3, 2, 257, 300)],
+    POWERSET: [(2, 70, 4, 5, 9), (1, 130, 2, 2, 300)],
+    LOGSUMEXP: [(300, 1, 260, 1, 300)],
+}
+
+
+def edges(sizes):
+    return [
+        pytest.param(op, size, id=f"{op}-{'x'.join(map(str, size))}")
+        for op, of_op in sizes.items()
+        for size in of_op
+    ]
+
+
+@pytest.mark.skipif(CHOSEN, reason="this is that process")
+def test_the_kernels_in_the_interpreter():
+    child = run_python(
+        *("-m", "pytest", __file__, "-q", "-x", "-m", "not slow", "-p", "no:cacheprovider"),
+        TRITON_INTERPRET="1",
+    )
+    assert child.returncode == 0, child.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHOSEN, reason="this is that process")
+def test_the_kernels_in_the_interpreter_on_larger_problems():
+    child = run_python(
+        *("-m", "pytest", __file__, "-q", "-x", "-m", "slow", "-p", "no:cacheprovider"),
+        TRITON_INTERPRET="1",
+    )
+    assert child.returncode == 0, child.stdout
+
+
+@pytest.fixture
+def on_triton():
+    from guarded_memory import OnTriton
+
+    with OnTriton() as mode:
+        yield mode
+    assert mode.launched
+
+
+@interpreted
+@each_op
+@each_dtype
+def test_drawn_problems(op, dtype, on_triton):
+    @drawn(max_examples=6)
+    @given(problems(dtype=dtype, grid=op is FGM))
+    def check(problem):
+        assert_matches_reference(op, problem)
+
+    check()
+
+
+@interpreted
+@each_dtype
+@pytest.mark.parametrize(("op", "size"), edges(EDGES))
+def test_edges_of_tiles(op, size, dtype, on_triton):
+    mask = "random" if math.prod(size) % 2 else "none"
+    assert_matches_reference(op, Problem(*size, dtype, mask, grid=op is FGM, seed=sum(size)))
+
+
+@interpreted
+@pytest.mark.slow
+@each_dtype
+@pytest.mark.parametrize("mask", ["none", "random"])
+@pytest.mark.parametrize(("op", "size"), edges(LARGE))
+def test_larger_problems(op, size, mask, dtype, on_triton):
+    assert_matches_reference(op, Problem(*size, dtype, mask, grid=op is FGM))
+
+
+@interpreted
+def test_the_contrastive_loss_stands_on_them(on_triton):
+    assert_matches_reference(CONTRASTIVE, Problem(5, 2, 9, 1, 20, torch.float32))
+
+
+@interpreted
+def test_winners_are_the_lowest_of_equals_and_the_first_nan(on_triton):
+    x, y = torch.ones(1, 3, 2), torch.ones(1, 5, 2)
+    x[0, 0] = -0.0
+    _, _, x_argmax, y_argmax = torch.ops.alignops.fgm_similarity(x, y)
+    assert x_argmax.tolist() == [[[0, 0, 0]]]
+    assert y_argmax.tolist() == [[[1] * 5]]
+    assert (x_argmax.dtype, y_argmax.dtype) == (torch.uint8, torch.uint8)
+    y[0, 2:4] = torch.nan
+    x_to_y, y_to_x, x_argmax, y_argmax = torch.ops.alignops.fgm_similarity(x, y)
+    assert x_to_y.isnan().all()
+    assert y_to_x.isnan().all()
+    assert x_argmax.tolist() == [[[2, 2, 2]]]
+    assert y_argmax.tolist() == [[[1, 1, 0, 0, 1]]]
+
+
+@interpreted
+@each_op
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_nan_reaches_what_it_must_and_no_other(op, sign, on_triton):
+    x, y, *rest = op.inputs(Problem(3, 1, 4, 2, 5, torch.float32, mask="none"))
+    x[1] = torch.tensor(math.copysign(math.nan, sign))
+    first, second = op.function(x, y, *rest)
+    if op is LOGSUMEXP:
+        assert first.isnan().tolist() == [False, True, False]
+        assert second.isnan().all()
+    else:
+        for scores in (first, second):
+            assert scores.isnan().all(1).tolist() == [False, True, False]
+            assert scores.isnan().any(1).tolist() == [False, True, False]
+
+
+@interpreted
+def test_a_tile_of_minus_infinity_takes_nothing_from_the_others(on_triton):
+    x, y = torch.ones(1, 1), torch.full((130, 1), -200.0)
+    y[:64] = -torch.inf
+    row, col = alignops.similarity_logsumexp(x, y, 1.0)
+    assert row.item() == pytest.approx(-200 + math.log(66))
+    assert col.tolist() == y.flatten().tolist()
+
+
+@interpreted
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e6])
+def test_gradients_in_float16_do_not_depend_on_their_scale(size, on_triton):
+    x, y = (torch.randn(4, 3, 8).half().requires_grad_() for _ in range(2))
+    gradient = lambda factor: torch.ops.alignops.fgm_similarity_backward(  # noqa: E731
+        torch.full((4, 4), factor), torch.full((4, 4), factor),
+        x.detach(), y.detach(), None, None, *torch.ops.alignops.fgm_similarity(x, y)[2:],
+    )[0]  # fmt: skip
+    if size < 1:  # too small for float16 in the end, but not NaN or infinite on the way
+        assert gradient(size).isfinite().all()
+    else:
+        expected = gradient(1.0).float() * size
+        assert torch.equal(gradient(size).isinf(), expected.half().isinf())
+
+
+@interpreted
+def test_a_tensor_that_would_be_read_out_of_bounds_is_refused(on_triton):
+    x, y = torch.ones(2, 3, 4), torch.ones(2, 3, 4)
+    with pytest.raises(RuntimeError, match=r"first mask is torch.bool \(2, 2\); expected"):
+        torch.ops.alignops.fgm_similarity(x, y, torch.ones(2, 2, dtype=torch.bool))
+    on_triton.launched += 1
