@@ -24,7 +24,7 @@ MINIATURE = DemoConfig(
     tuning_steps=2,
     batch_size=16,
 )
-METHODS = ("clip", "comalign", "mosaiclip")
+METHODS = ("clip", "comalign", "mosaiclip", "powerclip", "aahr")
 KINDS = ("attribute swap", "relation swap", "shape swap", "attribute replace", "object replace")
 
 

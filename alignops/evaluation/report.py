@@ -18,7 +18,8 @@ def as_table(results: Results) -> Table:
     table = Table()
     header, *rows = _rows(results)
     for position, name in enumerate(header):
-        table.add_column(name, justify="right" if position else "left")
+        # In a narrow terminal names of runs are broken, not those of measures.
+        table.add_column(name, justify="right" if position else "left", no_wrap=not position)
     for row in rows:
         table.add_row(*row)
     return table
