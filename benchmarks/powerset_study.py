@@ -86,7 +86,8 @@ def embed(run: Run) -> Iterator[Parts]:
     objective = PowerClipObjective(tower, config.phrases.pooling, config.powerset)
     for start in range(0, min(len(examples), BATCHES * BATCH_SIZE), BATCH_SIZE):
         rows = range(start, min(start + BATCH_SIZE, len(examples)))
-        batch = collate_parts([examples[Example(row, (config.loop.seed, 0, row))] for row in rows])
+        drawn = [Example(row, (config.loop.seed, 0, row), step=0) for row in rows]
+        batch = collate_parts([examples[example] for example in drawn])
         image, text = tower.encode_patches(batch.images), tower.encode_tokens(batch.tokens)
         parts = objective.parts(batch, image, text)
         yield *(part.double() for part in parts), batch.region_mask, batch.phrase_mask
