@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alignops import exact_powerset_similarity, powerset_similarity
-from alignops.losses.powerset import hardest_triplet
+from alignops.losses.triplet import hardest_triplet
 from alignops.methods.data import open_pairs
 from alignops.methods.powerclip import (
     PowerClipConfig,
@@ -143,8 +143,7 @@ def check_bounds(
 
 def _loss(score: PowersetSimilarity) -> Tensor:
     both = score.r2t + score.t2r
-    takes_part = torch.ones(len(both), dtype=torch.bool)
-    return hardest_triplet(both, MARGIN, takes_part) + hardest_triplet(both.T, MARGIN, takes_part)
+    return (hardest_triplet(both, MARGIN) + hardest_triplet(both.T, MARGIN)).mean()
 
 
 def costs(parts: Parts) -> dict[int, tuple[float, float]]:
