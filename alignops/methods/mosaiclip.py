@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from alignops.losses import MultiPositiveContrastiveLoss
-from alignops.methods.clip import ClipScorer
+from alignops.methods.clip import load_clip
 from alignops.methods.data import DataConfig, open_pairs
 from alignops.methods.mosaiclip_texts import Batch, Collate, MosaiClipExamples, TextConfig
 from alignops.models import Tower, TowerConfig, build_tower
@@ -104,10 +104,5 @@ def train_mosaiclip(config: MosaiClipConfig, folder: Path, title: str = "mosaicl
     return run
 
 
-def load_mosaiclip(run: Run) -> ClipScorer:
-    """Load the scorer of a finished run.
-
-    Raises:
-        FileNotFoundError: the run is not finished.
-    """
-    return ClipScorer(Tower.load(str(run.finished_model())))
+load_mosaiclip = load_clip
+"""A trained tower is scored like any other."""
