@@ -124,7 +124,12 @@ def _info(options: argparse.Namespace) -> None:
         if built["loaded"]
         else f"none, ops run on plain torch: {built['reason']}"
     )
-    cuda = "built" if built.get("cuda") else "none, ops run on plain torch on CUDA devices"
+    try:
+        import triton
+
+        cuda = f"by Triton {triton.__version__}: fgm, powerset, logsumexp; others on plain torch"
+    except ImportError:
+        cuda = "none, as Triton is not installed"
     for name, fact in {
         "alignops": alignops.__version__,
         "python": platform.python_version(),
