@@ -27,12 +27,17 @@ class Triplet(NamedTuple):
 
 
 def find_relations(doc: Doc) -> list[Triplet]:
-    """List the relations that a caption states, in the reading order of objects, each once."""
+    """List the relations that a caption states, in the reading order of objects, each once.
+
+    A copula between two nouns leaves no predicate, and is no relation.
+    """
     found = (triplet for noun in doc for rule in RULES for triplet in rule(noun))
     return [
         triplet
         for triplet in dict.fromkeys(found)
-        if triplet.subject != triplet.object and is_related(triplet.subject, triplet.object)
+        if triplet.predicate
+        and triplet.subject != triplet.object
+        and is_related(triplet.subject, triplet.object)
     ]
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alignops.text import Entity, Relation, SceneGraph, parse_captions
@@ -65,6 +65,7 @@ WORDS = (
 
 
 @settings(max_examples=60, deadline=None)
+@example(["group", "who", "shirt", "is", "a", "and"])
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=14))
 def test_any_words_give_a_sound_graph(words):
     caption = " ".join(words)
