@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from alignops.data import PairedDataset
 from alignops.losses import ClipLoss
-from alignops.methods.data import DataConfig, open_pairs
+from alignops.methods.data import DataConfig
 from alignops.methods.embedding import default_device, embed_images, embed_texts
 from alignops.methods.images import TrainingImages
 from alignops.methods.scorer import Scorer, Similarities
-from alignops.models import Tower, TowerConfig, build_tower
+from alignops.methods.tower_training import open_tower
+from alignops.models import Tower, TowerConfig
 from alignops.training import Example, LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import to_values
 
@@ -102,9 +103,7 @@ def train_clip(config: ClipConfig, folder: Path, title: str = "clip") -> Run:
     run = Run.open(folder, "clip", to_values(config))
     if run.model.is_dir():
         return run
-    pairs = open_pairs(config.data).train
-    torch.manual_seed(config.loop.seed)
-    tower = build_tower(config.tower, (text for texts in pairs.captions for text in texts))
+    tower, pairs = open_tower(config.data, config.tower, config.loop.seed)
     examples = ClipExamples(tower, pairs, config.random_crop)
     train(ClipObjective(tower), examples, _collate, run, config.loop, config.optimizer, title)
     tower.save(run.model)

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from alignops.losses import MultiPositiveContrastiveLoss
 from alignops.methods.clip import load_clip
-from alignops.methods.data import DataConfig, open_pairs
+from alignops.methods.data import DataConfig
 from alignops.methods.mosaiclip_texts import Batch, Collate, MosaiClipExamples, TextConfig
-from alignops.models import Tower, TowerConfig, build_tower
+from alignops.methods.tower_training import open_tower
+from alignops.models import Tower, TowerConfig
 from alignops.models.wise_ft import interpolate_vision, vision_weights
 from alignops.training import LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import to_values
@@ -83,9 +83,7 @@ def train_mosaiclip(config: MosaiClipConfig, folder: Path, title: str = "mosaicl
     run = Run.open(folder, "mosaiclip", to_values(config))
     if run.model.is_dir():
         return run
-    pairs = open_pairs(config.data).train
-    torch.manual_seed(config.loop.seed)
-    tower = build_tower(config.tower, (text for texts in pairs.captions for text in texts))
+    tower, pairs = open_tower(config.data, config.tower, config.loop.seed)
     before = vision_weights(tower)
     examples = MosaiClipExamples(tower, pairs, config.texts, config.loop.steps, config.random_crop)
     train(

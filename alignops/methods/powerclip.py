@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from alignops.data import PairedDataset
 from alignops.losses import ClipLoss, PowersetTripletLoss
 from alignops.methods.clip import ClipScorer
-from alignops.methods.data import DataConfig, open_pairs
+from alignops.methods.data import DataConfig
 from alignops.methods.powerclip_examples import (
     PhraseConfig,
     PowerClipBatch,
@@ -19,13 +18,13 @@ from alignops.methods.powerclip_examples import (
     collate_parts,
 )
 from alignops.methods.regions import RegionConfig, open_regions
+from alignops.methods.tower_training import open_tower
 from alignops.models import (
     AveragePooledTower,
     ImageEmbeddings,
     TextEmbeddings,
     Tower,
     TowerConfig,
-    build_tower,
 )
 from alignops.text.pooling import pool_spans
 from alignops.training import LoopConfig, OptimizerConfig, Run, train
@@ -134,9 +133,7 @@ def train_powerclip(config: PowerClipConfig, folder: Path, title: str = "powercl
     run = Run.open(folder, "powerclip", to_values(config))
     if run.model.is_dir():
         return run
-    pairs = open_pairs(config.data).train
-    torch.manual_seed(config.loop.seed)
-    tower = build_tower(config.tower, (text for texts in pairs.captions for text in texts))
+    tower, pairs = open_tower(config.data, config.tower, config.loop.seed)
     if config.average_pooling:
         tower = AveragePooledTower(tower)
     examples = open_examples(config, tower, pairs)

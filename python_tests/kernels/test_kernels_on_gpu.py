@@ -137,7 +137,7 @@ def test_a_step_waits_for_the_device_nowhere(op, monkeypatch):
     monkeypatch.setenv("ALIGNOPS_AUTOTUNE", "0")
     inputs = with_grad(op, on_gpu(op.inputs(Problem(9, 6, 7, 6, 16, torch.float16, "random"))))
     sum(output.sum() for output in op.function(*inputs)).backward()  # compiles
-    torch.cuda.set_sync_debug_mode("error")
+    torch.cuda.set_sync_debug_mode("error")  # raises where the host waits
     try:
         sum(output.sum() for output in op.function(*inputs)).backward()
     finally:
