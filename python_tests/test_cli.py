@@ -21,6 +21,7 @@ MINIATURE = DemoConfig(
     word_steps=4,
     sentence_steps=2,
     comalign_steps=3,
+    aahr_steps=3,
     tuning_steps=2,
     batch_size=16,
 )

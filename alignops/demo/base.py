@@ -29,6 +29,7 @@ class DemoConfig:
         word_steps: steps of the base on bags of words and loose phrases.
         sentence_steps: steps of the base on sentences, afterwards.
         comalign_steps: steps of ComAlign.
+        aahr_steps: steps of AAHR.
         tuning_steps: steps of the methods that train the base on.
         batch_size: pairs per step; ComAlign takes twice as many.
     """
@@ -40,6 +41,7 @@ class DemoConfig:
     word_steps: int = 500
     sentence_steps: int = 120
     comalign_steps: int = 400
+    aahr_steps: int = 1200
     tuning_steps: int = 800
     batch_size: int = 64
 

@@ -87,7 +87,7 @@ def _aahr(stage: Stage) -> AahrConfig:
         losses=AahrLossConfig(prototypes=64, queue=1024),
         drop=0.0,  # a scene has three regions: one dropped in five cost 9 points of R@1
         features=stage.folder / "features",
-        loop=stage.loop(stage.size.comalign_steps),
+        loop=stage.loop(stage.size.aahr_steps),
         optimizer=OptimizerConfig(lr=3e-3, weight_decay=1e-4, warmup_steps=50, clip_norm=2.0),
     )
 
