@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import triton
 
 from alignops.kernels.fgm import chunks
-from benchmarks.bench_fgm import LARGE as COMALIGN
+from benchmarks.bench_fgm import LARGE as FGM
 from benchmarks.bench_logsumexp import LARGE as MOSAICLIP
 from benchmarks.bench_powerset import LARGE as POWERCLIP
 from benchmarks.sizes import Components
@@ -23,7 +23,6 @@ GPUS = {"A100": (312e12, 2.04e12), "H100": (989e12, 3.35e12)}
 OURS_OF_PEAK, EAGER_OF_PEAK, OF_BANDWIDTH = 0.4, 0.7, 0.8
 BYTES = 2  # bfloat16
 
-FILIP = Components("FILIP", 512, 196, 77, 256)
 # Reads and writes of the similarities, forward + backward: fgm takes two maxima of them, and
 # scatters two gradients that it adds; the others apply elementwise functions, each of which reads
 # and writes them, in both directions.
@@ -57,7 +56,7 @@ class Work:
 
 def work() -> Iterator[Work]:
     """The papers' sizes, with the padding and the recomputation of the kernels for bfloat16."""
-    for size in (*COMALIGN, FILIP):
+    for size in FGM:
         chunk_x, chunk_y = chunks(size.n, size.m, 128, 64)
         pairs = size.batch**2
         padded = _up(size.n, chunk_x) * _up(size.m, chunk_y)
