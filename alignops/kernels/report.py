@@ -87,7 +87,7 @@ def name(launch: Launch) -> str:
 def compiled(launch: Launch, configuration: triton.Config, capability: int) -> Resources:
     """Compile a launch in a configuration for a compute capability, down to machine code."""
     kernel = triton.compile(
-        _source(launch, configuration),
+        source(launch, configuration),
         target=GPUTarget("cuda", capability, 32),
         options={"num_warps": configuration.num_warps, "num_stages": configuration.num_stages},
     )
@@ -105,7 +105,7 @@ def compiled(launch: Launch, configuration: triton.Config, capability: int) -> R
     )
 
 
-def _source(launch: Launch, configuration: triton.Config) -> ASTSource:
+def source(launch: Launch, configuration: triton.Config) -> ASTSource:
     """The kernel with the types and the divisibility that the launch would compile it for."""
     signature, constants, attributes = {}, {}, {}
     values = {**launch.arguments, **configuration.kwargs}
