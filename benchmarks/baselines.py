@@ -29,8 +29,9 @@ def powerset_similarity(
 def exact_powerset_similarity(regions: Tensor, phrases: Tensor) -> tuple[Tensor, Tensor]:
     """The mean over all subsets of their best phrase, and over all phrases of their best subset."""
     s = torch.einsum("imd,jkd->ijmk", regions, phrases)
-    count = regions.shape[1]
-    subsets = (torch.arange(2**count)[:, None] >> torch.arange(count) & 1).to(s.dtype)
+    region = torch.arange(regions.shape[1], device=s.device)
+    subset = torch.arange(2 ** len(region), device=s.device)
+    subsets = (subset[:, None] >> region & 1).to(s.dtype)
     return _maximum(subsets @ s, -1).mean(-1), s.clamp(min=0).sum(-2).mean(-1)
 
 
@@ -53,7 +54,7 @@ def multi_positive_contrastive_loss(
 ) -> Tensor:
     """MosaiCLIP's loss where every image has a positive text."""
     logits = logit_scale * image @ text.T
-    matched = logits[text_image, torch.arange(len(text))]
+    matched = logits[text_image, torch.arange(len(text), device=text.device)]
     positive = text_is_positive.to(logits.dtype)
     positives_of = torch.zeros_like(logits[:, 0]).index_add(0, text_image, positive)
     of_image = (torch.logsumexp(logits, 1)[text_image] - matched) / positives_of[text_image]

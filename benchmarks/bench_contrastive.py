@@ -15,9 +15,10 @@ SIZES = [
     Texts("MosaiCLIP", 256, 9, 512),
     Texts("MosaiCLIP", 1024, 9, 512),
 ]
+LARGE = [Texts("CLIP", 32768, 1, 512), Texts("MosaiCLIP", 4096, 9, 512)]
 
 
-@over(SIZES)
+@over(SIZES, LARGE)
 def test_multi_positive_contrastive_loss(compare, size, dtype, passes):
     compare(
         size,

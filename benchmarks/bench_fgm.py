@@ -12,19 +12,32 @@ SIZES = [
     Components("ComAlign", 300, 10, 10, 512),
     Components("FILIP", 64, 196, 77, 256),
 ]
-LARGE = [Components("ComAlign", 1600, 10, 10, 512)]
+LARGE = [Components("ComAlign", 1600, 10, 10, 512), Components("FILIP", 512, 196, 77, 256)]
 
 
 @over(SIZES, LARGE)
-def test_fgm_similarity(compare, size, dtype, passes):
+def test_fgm_similarity(compare, device, size, dtype, passes):
     compare(
         size,
         dtype,
         passes,
         ours=alignops.fgm_similarity,
         eager=baselines.fgm_similarity,
-        peers={"maxsim-cpu": _maxsim_cpu(size, dtype, passes)},
+        peers=_peers(device, size, dtype, passes),
     )
+
+
+def _peers(device: str, size: Components, dtype: str, passes: str) -> dict[str, Peer | str]:
+    if device == "cpu":
+        return {"maxsim-cpu": _maxsim_cpu(size, dtype, passes)}
+    if dtype == "float32":  # the first multiplies it as TF32, the second in 16 bits
+        return dict.fromkeys(["flash-maxsim", "late-interaction-kernels"], "16 bits only")
+    return {
+        "flash-maxsim": Peer("flash_maxsim", peers.flash_maxsim),
+        "late-interaction-kernels": Peer(
+            "late_interaction_kernels", peers.late_interaction_kernels
+        ),
+    }
 
 
 def _maxsim_cpu(size: Components, dtype: str, passes: str) -> Peer | str:

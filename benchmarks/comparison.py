@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -11,13 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Call, peak_memory, seconds_in_turns
+from benchmarks.measure import Call, finished, memory_limit, peak_memory, seconds_in_turns
 from benchmarks.sizes import Size
 
 Function: TypeAlias = Callable[..., Tensor | tuple[Tensor, ...]]
 
 OURS, EAGER, COMPILED, GEMM = "alignops", "eager", "torch.compile", "torch.mm"
-MEMORY_LIMIT = 8e9
 # The batch on which competitors are checked, and the only one under --benchmark-disable.
 MINIATURE = 4
 
@@ -31,6 +30,51 @@ class Peer:
 
     package: str
     run: Function
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What every competitor of a row computes."""
+
+    size: Size
+    dtype: torch.dtype
+    backward: bool
+    device: str
+
+    def with_batch(self, batch: int) -> "_Problem":
+        return replace(self, size=self.size.with_batch(batch))
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        with torch.device(self.device):
+            return self.size.inputs(self.dtype)
+
+    def call(self, run: Function, inputs: tuple[Tensor, ...]) -> Call:
+        """A call for results, and for their gradients by the floating-point inputs if `backward`.
+
+        Gradients start from fixed random ones of the results.
+        """
+
+        def forward() -> tuple[Tensor, ...]:
+            results = run(*inputs)
+            return (results,) if isinstance(results, Tensor) else tuple(results)
+
+        if not self.backward:
+            return finished(torch.no_grad()(forward), self.device)
+
+        leaves = [tensor.requires_grad_() for tensor in inputs if tensor.is_floating_point()]
+        torch.manual_seed(1)
+        upstream = [torch.randn_like(result) for result in forward()]
+
+        def forward_and_backward() -> tuple[Tensor, ...]:
+            results = forward()
+            return *results, *torch.autograd.grad(results, leaves, upstream)
+
+        return finished(forward_and_backward, self.device)
+
+    def warm_memory(self, call: Call) -> int | None:
+        """Peak memory of a call that is not the first, which may compile or set up a library."""
+        call()
+        return peak_memory(call, self.device)
 
 
 def over(
@@ -57,6 +101,7 @@ def over(
 def compare(
     benchmark: Any,
     op: str,
+    device: str,
     size: Size,
     dtype: str,
     passes: str,
@@ -72,22 +117,24 @@ def compare(
     inputs and outputs, or the reason for which it was "skipped".
     """
     torch.manual_seed(0)
-    backward = _PASSES[passes]
+    problem = _Problem(size, _DTYPES[dtype], _PASSES[passes], device)
     runnable = {name: _function(peer) for name, peer in peers.items()}
-    _check_agreement(ours, {EAGER: eager} | runnable, size.with_batch(MINIATURE), backward)
+    _check_agreement(ours, {EAGER: eager} | runnable, problem.with_batch(MINIATURE))
     if benchmark.disabled:
-        size = size.with_batch(MINIATURE)
+        problem = problem.with_batch(MINIATURE)
 
-    inputs = size.inputs(_DTYPES[dtype])
-    definitions = _definitions(eager, size, _DTYPES[dtype], backward, compile=benchmark.enabled)
-    competitors = definitions | runnable
-    calls = {OURS: _call(ours, inputs, backward)} | {
-        name: _call(run, inputs, backward) for name, run in competitors.items() if callable(run)
+    inputs = problem.inputs()
+    competitors = _definitions(eager, problem, compile=benchmark.enabled) | runnable
+    calls = {OURS: problem.call(ours, inputs)} | {
+        name: problem.call(run, inputs) for name, run in competitors.items() if callable(run)
     }
-    rows, columns = (tensor.detach().flatten(0, -2) for tensor in inputs[:2])
-    calls[GEMM] = lambda: (torch.mm(rows, columns.T),)
+    product = _product(inputs, device)
+    if callable(product):
+        calls[GEMM] = product
+    else:
+        competitors[GEMM] = product
 
-    memory = {name: _warm_memory(call) for name, call in calls.items()}
+    memory = {name: problem.warm_memory(call) for name, call in calls.items()}
     seconds = seconds_in_turns(benchmark, calls.pop(OURS), calls)
     if benchmark.disabled:
         return
@@ -96,6 +143,7 @@ def compare(
     skipped = {name: {"skipped": why} for name, why in competitors.items() if isinstance(why, str)}
     benchmark.extra_info.update(
         op=op,
+        device=device,
         size=str(size),
         family=size.family,
         batch=size.batch,
@@ -112,25 +160,28 @@ def _function(peer: Peer | str) -> Function | str:
 
 
 def _check_agreement(
-    ours: Function, others: Mapping[str, Function | str], size: Size, backward: bool
+    ours: Function, others: Mapping[str, Function | str], problem: _Problem
 ) -> None:
-    """Refuse what does not compute the same; forward, a peer may compute the first results only."""
-    inputs = size.inputs(torch.float32)
-    expected = _call(ours, inputs, backward)()
+    """Refuse what does not compute the same; forward, a peer may compute the first results only.
+
+    In float32, of values that bfloat16 and float16 hold too: who works in those loses nothing.
+    """
+    rounded = replace(problem, dtype=torch.bfloat16).inputs()
+    inputs = tuple(t.float() if t.is_floating_point() else t for t in rounded)
+    expected = problem.call(ours, inputs)()
     for name, run in others.items():
         if isinstance(run, str):
             continue
-        for result, wanted in zip(_call(run, inputs, backward)(), expected, strict=backward):
+        results = problem.call(run, inputs)()
+        for result, wanted in zip(results, expected, strict=problem.backward):
             # As a ratio of norms, which no cancellation in a single value upsets.
             error = ((result - wanted).norm() / wanted.norm()).item()
             assert error < 1e-3, f"{name} differs from alignops by {error:.1e} of the result's norm"
 
 
-def _definitions(
-    eager: Function, size: Size, dtype: torch.dtype, backward: bool, *, compile: bool
-) -> dict[str, Function | str]:
+def _definitions(eager: Function, problem: _Problem, *, compile: bool) -> dict[str, Function | str]:
     """The definition in eager and in compiled torch, or the reasons for which they cannot run."""
-    too_large = _too_large(eager, size, dtype, backward)
+    too_large = _too_large(eager, problem)
     if not compile:
         return {EAGER: too_large or eager}
     # Graphs of earlier sizes count towards a limit, after which torch silently runs eager.
@@ -138,46 +189,24 @@ def _definitions(
     gc.collect()
     compiled = torch.compile(eager, dynamic=False)
     if too_large:  # compiled, it may fit all the same
-        return {
-            EAGER: too_large,
-            COMPILED: _too_large(compiled, size, dtype, backward) or compiled,
-        }
+        return {EAGER: too_large, COMPILED: _too_large(compiled, problem) or compiled}
     return {EAGER: eager, COMPILED: compiled}
 
 
-def _too_large(run: Function, size: Size, dtype: torch.dtype, backward: bool) -> str | None:
+def _too_large(run: Function, problem: _Problem) -> str | None:
     """The memory that a definition needs, if above the limit; from an eighth of the batch."""
-    part = size.with_batch(max(size.batch // 8, 1))
-    measured = _warm_memory(_call(run, part.inputs(dtype), backward))
-    needed = (measured or 0) * (size.batch / part.batch) ** 2
-    return f"needs {needed / 1e9:.0f} GB" if needed > MEMORY_LIMIT else None
+    batch = problem.size.batch
+    part = problem.with_batch(max(batch // 8, 1))
+    measured = part.warm_memory(part.call(run, part.inputs()))
+    return _above_limit((measured or 0) * (batch / part.size.batch) ** 2, problem.device)
 
 
-def _call(run: Function, inputs: tuple[Tensor, ...], backward: bool) -> Call:
-    """A call for results, and for their gradients by the floating-point inputs if `backward`.
-
-    Gradients start from fixed random ones of the results.
-    """
-
-    def forward() -> tuple[Tensor, ...]:
-        results = run(*inputs)
-        return (results,) if isinstance(results, Tensor) else tuple(results)
-
-    if not backward:
-        return torch.no_grad()(forward)
-
-    leaves = [tensor.requires_grad_() for tensor in inputs if tensor.is_floating_point()]
-    torch.manual_seed(1)
-    upstream = [torch.randn_like(result) for result in forward()]
-
-    def forward_and_backward() -> tuple[Tensor, ...]:
-        results = forward()
-        return *results, *torch.autograd.grad(results, leaves, upstream)
-
-    return forward_and_backward
+def _product(inputs: tuple[Tensor, ...], device: str) -> Call | str:
+    """The similarities by one matrix product, or the memory that they need, if above the limit."""
+    rows, columns = (tensor.detach().flatten(0, -2) for tensor in inputs[:2])
+    too_large = _above_limit(len(rows) * len(columns) * rows.itemsize, device)
+    return too_large or finished(lambda: (torch.mm(rows, columns.T),), device)
 
 
-def _warm_memory(call: Call) -> int | None:
-    """Peak memory of a call that is not the first: that one may compile, or set up a library."""
-    call()
-    return peak_memory(call)
+def _above_limit(needed: float, device: str) -> str | None:
+    return f"needs {needed / 1e9:.0f} GB" if needed > memory_limit(device) else None

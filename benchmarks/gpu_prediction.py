@@ -2,102 +2,169 @@
 
     python -m benchmarks.gpu_prediction
 
-Products run at a share of the tensor cores' peak, bytes at a share of the memory's bandwidth. A
-kernel of ours does both at once, and the longer one counts; eager torch does one after the other.
-The shares, and how often eager touches the tensor of similarities, are assumptions.
+Kernels are compiled for the GPU, which says how many programs it holds at a time. A grid runs in
+waves of that many, and the last one takes as long as a full one. In a full wave products run at a
+share of the tensor cores' peak; every operand is read from memory once, every result written once,
+at a share of the bandwidth. The longer of both counts. Eager torch does one after the other. The
+shares, and how often eager touches the tensor of similarities, are assumptions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-import triton
+import torch
+from torch import Tensor
+from triton import cdiv
 
-from alignops.kernels.fgm import chunks
-from benchmarks.bench_fgm import LARGE as COMALIGN
-from benchmarks.bench_logsumexp import LARGE as MOSAICLIP
-from benchmarks.bench_powerset import LARGE as POWERCLIP
-from benchmarks.sizes import Components
+from alignops.kernels import report
+from alignops.kernels.launch import Launch
+from benchmarks.bench_fgm import LARGE as FGM
+from benchmarks.bench_logsumexp import LARGE as LOGSUMEXP
+from benchmarks.bench_powerset import LARGE as POWERSET
+from benchmarks.sizes import Size
 
-# Dense bfloat16 FLOP/s and bytes/s, from NVIDIA's data sheets of A100 80GB SXM and H100 SXM.
-GPUS = {"A100": (312e12, 2.04e12), "H100": (989e12, 3.35e12)}
 OURS_OF_PEAK, EAGER_OF_PEAK, OF_BANDWIDTH = 0.4, 0.7, 0.8
-BYTES = 2  # bfloat16
-
-FILIP = Components("FILIP", 512, 196, 77, 256)
 # Reads and writes of the similarities, forward + backward: fgm takes two maxima of them, and
 # scatters two gradients that it adds; the others apply elementwise functions, each of which reads
 # and writes them, in both directions.
 TOUCHES = {"fgm": 10, "powerset": 16, "logsumexp": 22}
+OPS = {
+    "fgm": (report.fgm_launches, FGM),
+    "powerset": (report.powerset_launches, POWERSET),
+    "logsumexp": (report.logsumexp_launches, LOGSUMEXP),
+}
 
 
 @dataclass(frozen=True)
-class Work:
-    """Forward and backward of one op at one size, in FLOPs and bytes."""
+class Gpu:
+    """A GPU as in its maker's data sheet."""
 
-    op: str
-    size: str
-    similarities: int
-    dim: int
-    flops: int
-    traffic: int
-
-    def ours(self, gpu: str) -> float:
-        """Predicted seconds."""
-        peak, bandwidth = GPUS[gpu]
-        computing = self.flops / (OURS_OF_PEAK * peak)
-        return max(computing, self.traffic / (OF_BANDWIDTH * bandwidth))
-
-    def eager(self, gpu: str) -> float:
-        """Predicted seconds of the definition: three products, and the similarities in memory."""
-        peak, bandwidth = GPUS[gpu]
-        computing = 3 * 2 * self.similarities * self.dim / (EAGER_OF_PEAK * peak)
-        touched = TOUCHES[self.op] * BYTES * self.similarities
-        return computing + touched / (OF_BANDWIDTH * bandwidth)
+    name: str
+    generation: report.Gpu
+    multiprocessors: int
+    flops: float  # per second, dense, bfloat16
+    bandwidth: float  # bytes per second
 
 
-def work() -> Iterator[Work]:
-    """The papers' sizes, with the padding and the recomputation of the kernels for bfloat16."""
-    for size in (*COMALIGN, FILIP):
-        chunk_x, chunk_y = chunks(size.n, size.m, 128, 64)
-        pairs = size.batch**2
-        padded = _up(size.n, chunk_x) * _up(size.m, chunk_y)
-        forward, backward = padded, 2 * size.n * size.m
-        traffic = pairs * (8 + 8 + 4 * (size.n + size.m))
-        yield _work("fgm", size, pairs * (forward + backward), traffic)
-    for size in POWERCLIP:
-        tiles = triton.cdiv(size.dim, 256) + 1
-        forward, backward = _up(size.n, 4), 2 * tiles * triton.next_power_of_2(size.n)
-        pairs = size.batch**2
-        yield _work("powerset", size, pairs * size.m * (forward + backward), 24 * pairs)
-    for texts in MOSAICLIP:
-        pairs = texts.batch**2 * texts.texts_per_image
-        computed = pairs * (1 + 2 * (triton.cdiv(texts.dim, 256) + 1))
-        yield Work("logsumexp", str(texts), pairs, texts.dim, 2 * computed * texts.dim, pairs // 4)
+GPUS = (
+    Gpu("A100 80GB SXM", report.GPUS[0], 108, 312e12, 2.04e12),
+    Gpu("H100 SXM", report.GPUS[1], 132, 989e12, 3.35e12),
+)
 
 
-def _work(op: str, size: Components, products: int, traffic: int) -> Work:
-    similarities = size.batch**2 * size.n * size.m
-    return Work(op, str(size), similarities, size.dim, 2 * products * size.dim, traffic)
+def _backward_of_powerset(a: dict[str, Any], tiles: int) -> int:
+    rows = a["IMAGES"] * a["CHUNK"] * a["BLOCK_Y"]
+    computed = 1 if a["WHOLE"] else 1 + cdiv(a["M"], a["CHUNK"])
+    return tiles * rows * (computed * a["D"] + a["SLICE"])
 
 
-def _up(count: int, multiple: int) -> int:
-    return triton.cdiv(count, multiple) * multiple
+# Multiplications by a program, from its arguments: padding and what is computed again are in them.
+PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
+    "fgm_forward": lambda a: (
+        (a["SAMPLES_X"] * cdiv(a["N"], a["CHUNK_X"]) * a["CHUNK_X"])
+        * (a["SAMPLES_Y"] * cdiv(a["M"], a["CHUNK_Y"]) * a["CHUNK_Y"])
+        * a["D"]
+    ),
+    "fgm_backward": lambda a: (
+        a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * a["SLICE"]
+    ),
+    "powerset_forward": lambda a: (
+        (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
+    ),
+    "powerset_backward_regions": lambda a: _backward_of_powerset(
+        a, cdiv(a["phrase_rows"], a["BLOCK_Y"])
+    ),
+    "powerset_backward_phrases": lambda a: _backward_of_powerset(
+        a, cdiv(a["Bi"], a["IMAGES"]) * cdiv(a["M"], a["CHUNK"])
+    ),
+    "logsumexp_forward": lambda a: a["BLOCK_X"] * a["BLOCK_Y"] * a["D"],
+    "logsumexp_combine": lambda a: 0,
+    "logsumexp_backward": lambda a: (
+        a["BLOCK_X"] * cdiv(a["T"], a["BLOCK_Y"]) * a["BLOCK_Y"] * (a["D"] + a["SLICE"])
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A launch on a GPU."""
+
+    launch: Launch
+    gpu: Gpu
+
+    @property
+    def flops(self) -> int:
+        """Of all programs, a multiplication and an addition each."""
+        products = PRODUCTS[report.name(self.launch)]
+        return 2 * self.launch.programs * products(self.launch.arguments)
+
+    @property
+    def traffic(self) -> int:
+        """Bytes of everything that it is given."""
+        tensors = (value for value in self.launch.arguments.values() if isinstance(value, Tensor))
+        return sum(tensor.nbytes for tensor in tensors)
+
+    @cached_property
+    def at_a_time(self) -> int:
+        """Programs that the GPU holds."""
+        used = report.compiled(self.launch, self.launch.configurations[0], self.gpu.generation)
+        return self.gpu.multiprocessors * used.per_multiprocessor(self.gpu.generation)
+
+    @property
+    def waves(self) -> int:
+        return cdiv(self.launch.programs, self.at_a_time)
+
+    def __str__(self) -> str:
+        return (
+            f"| {self.launch.programs} | {self.at_a_time} | {self.waves} | {self.flops:.2g} "
+            f"| {self.traffic / 1e6:.1f} | {self.seconds * 1e3:.2f} |"
+        )
+
+    @property
+    def seconds(self) -> float:
+        filled = self.launch.programs / (self.waves * self.at_a_time)
+        computing = self.flops / (OURS_OF_PEAK * filled * self.gpu.flops)
+        return max(computing, self.traffic / (OF_BANDWIDTH * self.gpu.bandwidth))
+
+
+def problems() -> Iterator[tuple[str, Size, Tensor, Tensor, list[Launch]]]:
+    """Every op with the papers' sizes, operands without memory, and what users start on them."""
+    for op, (launches, sizes) in OPS.items():
+        for size in sizes:
+            with torch.device("meta"):
+                x, y, *_ = size.inputs(torch.bfloat16)
+            yield op, size, x, y, launches(x, y)
+
+
+def eager_seconds(op: str, x: Tensor, y: Tensor, gpu: Gpu) -> float:
+    """Of the definition: three products, and the similarities in memory."""
+    similarities = x[..., 0].numel() * y[..., 0].numel()
+    computing = 3 * 2 * similarities * x.shape[-1] / (EAGER_OF_PEAK * gpu.flops)
+    touched = TOUCHES[op] * similarities * x.itemsize
+    return computing + touched / (OF_BANDWIDTH * gpu.bandwidth)
 
 
 def main() -> None:
-    """Print the predictions as a Markdown table."""
-    print(
-        "| op | size, bfloat16 | FLOPs | similarities, GB | "
-        + " | ".join(f"{gpu}: ours, eager, ms (predicted)" for gpu in GPUS)
-        + " |\n|"
-        + "---|" * (4 + len(GPUS))
-    )
-    for row in work():
-        times = (f"{row.ours(gpu) * 1e3:.1f}, {row.eager(gpu) * 1e3:.1f}" for gpu in GPUS)
-        print(
-            f"| {row.op} | {row.size} | {row.flops:.2g} | {row.similarities * BYTES / 1e9:.1f} | "
-            f"{' | '.join(times)} |"
-        )
+    """Print the predictions, of kernels and then of ops, as Markdown tables."""
+    print("| kernel | size | GPU | programs | at a time | waves | FLOPs | MB | ms (predicted) |")
+    print(f"|{'---|' * 9}")
+    totals = []
+    for op, size, x, y, launches in problems():
+        times = []
+        for gpu in GPUS:
+            kernels = [Kernel(launch, gpu) for launch in launches]
+            for kernel in kernels:
+                print(f"| {report.name(kernel.launch)} | {size} | {gpu.name} {kernel}", flush=True)
+            ours, eager = sum(kernel.seconds for kernel in kernels), eager_seconds(op, x, y, gpu)
+            times.append(f"{ours * 1e3:.1f}, {eager * 1e3:.1f}")
+        held = x[..., 0].numel() * y[..., 0].numel() * x.itemsize
+        totals.append(f"| {op} | {size} | {held / 1e9:.1f} | {' | '.join(times)} |")
+
+    heads = " | ".join(f"{gpu.name}: ours, eager, ms (predicted)" for gpu in GPUS)
+    print(f"\n| op | size, bfloat16 | similarities, GB | {heads} |\n|{'---|' * (3 + len(GPUS))}")
+    print("\n".join(totals))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 
 Call: TypeAlias = Callable[[], tuple[Tensor, ...]]
 
 SECONDS = 2.0
 ROUNDS = range(3, 101)
+# What a competitor may take of a CPU's memory, in bytes, and its share of that of a GPU.
+CPU_MEMORY, GPU_SHARE = 8e9, 0.8
 
 _PROCESS = Path("/proc/self")
 # "5" makes the kernel forget the process's highest resident size (man 5 proc).
@@ -43,8 +46,41 @@ def _seconds(call: Call) -> float:
     return time.perf_counter() - start
 
 
-def peak_memory(call: Call) -> int | None:
-    """Bytes that a call holds at its peak, above its inputs and outputs; None outside Linux.
+def finished(call: Call, device: str) -> Call:
+    """The call, which comes back when the device is done."""
+    if device == "cpu":
+        return call
+
+    def call_and_wait() -> tuple[Tensor, ...]:
+        returned = call()
+        torch.cuda.synchronize()
+        return returned
+
+    return call_and_wait
+
+
+def memory_limit(device: str) -> float:
+    """Bytes that a competitor may need; one that needs more is not run."""
+    if device == "cpu":
+        return CPU_MEMORY
+    return GPU_SHARE * torch.cuda.mem_get_info()[1]
+
+
+def peak_memory(call: Call, device: str) -> int | None:
+    """Bytes that a call holds at its peak, above its inputs and outputs; None where unknown."""
+    return _peak_resident(call) if device == "cpu" else _peak_allocated(call)
+
+
+def _peak_allocated(call: Call) -> int:
+    """By the account of torch's allocator of CUDA memory."""
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    returned = call()
+    return torch.cuda.max_memory_allocated() - before - sum(tensor.nbytes for tensor in returned)
+
+
+def _peak_resident(call: Call) -> int | None:
+    """By the account of the operating system; None outside Linux.
 
     The highest resident size during the call, less the resident size before and the tensors that
     came back. Freed memory is handed back first, or the call would reuse it unseen.

@@ -1,4 +1,6 @@
-"""What other packages offer for CPUs, with the arguments and results of the op that is alike."""
+"""What other packages offer, with the arguments and results of the op that is alike."""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -12,6 +14,28 @@ def maxsim_cpu(x: Tensor, y: Tensor) -> tuple[Tensor]:
     documents = y.numpy()
     scores = np.stack([maxsim_scores(query, documents) for query in x.numpy()])
     return (torch.from_numpy(scores) / x.shape[1],)
+
+
+def flash_maxsim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Fine-grained matching on CUDA devices."""
+    from flash_maxsim import flash_maxsim_batched, flash_maxsim_batched_train
+
+    train = torch.is_grad_enabled()
+    return _both_ways(flash_maxsim_batched_train if train else flash_maxsim_batched, x, y)
+
+
+def late_interaction_kernels(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Fine-grained matching on CUDA devices."""
+    from late_interaction_kernels import maxsim
+
+    return _both_ways(maxsim, x, y)
+
+
+def _both_ways(
+    maxsim: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Two calls of a function that sums the maxima of one direction."""
+    return maxsim(x, y) / x.shape[1], maxsim(y, x).T / y.shape[1]
 
 
 def open_clip_loss(image: Tensor, text: Tensor, *labels: Tensor, logit_scale: float) -> Tensor:
@@ -33,8 +57,8 @@ def metric_learning_loss(
     similarity = DotProductSimilarity(normalize_embeddings=False)
     # The package's own reducer leaves out the losses that are rounded to zero.
     supervised = SupConLoss(1 / logit_scale, distance=similarity, reducer=MeanReducer())
-    image_label = torch.arange(len(image))
-    own_label = len(image) + torch.arange(len(text))
+    image_label = torch.arange(len(image), device=image.device)
+    own_label = len(image) + torch.arange(len(text), device=text.device)
     text_label = torch.where(text_is_positive, text_image, own_label)
     of_image = supervised(image, image_label, ref_emb=text, ref_labels=text_label)
     positive, owner = text[text_is_positive], text_image[text_is_positive]

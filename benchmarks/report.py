@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,20 @@ from benchmarks.comparison import COMPILED, EAGER, GEMM, OURS
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / ".benchmarks"
 PAGE = ROOT / "docs" / "benchmarks.md"
-PLOT = PAGE.with_suffix(".png")
-# The part of the page that this module writes; the rest is prose.
-_START, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+PLOTS = {"cpu": PAGE.with_suffix(".png"), "cuda": PAGE.with_name("benchmarks_cuda.png")}
+# The parts of the page that this module writes, by device; the rest is prose.
+_PARTS = {"cpu": "measured", "cuda": "measured on a GPU"}
 
 Record = dict[str, Any]
 
 
-def machine_line(cpu: dict[str, Any]) -> str:
+def machine_line(cpu: dict[str, Any], device: str = "cpu") -> str:
     """The machine and the versions that a table was measured with."""
+    if device != "cpu":
+        return (
+            f"{torch.cuda.get_device_name()}; torch {torch.__version__}, "
+            f"triton {version('triton')}, alignops {alignops.__version__}"
+        )
     capability = alignops.build_info().get("cpu_capability", "no compiled kernels")
     return (
         f"{cpu.get('brand_raw', 'unknown CPU')}, {os.cpu_count()} cores, "
@@ -55,10 +61,14 @@ def _rows(records: list[Record]) -> Iterator[list[str]]:
         ours = results[OURS]["seconds"]
         yield [
             record["size"], record["dtype"], record["passes"],
-            _significant(ours * 1e3), _significant(ours / results[GEMM]["seconds"]),
+            _significant(ours * 1e3), _in_products(ours, results[GEMM]),
             *(_ratio(results.get(name), ours) for name in others),
             *(_megabytes(results.get(name)) for name in in_memory),
         ]  # fmt: skip
+
+
+def _in_products(ours: float, product: Record) -> str:
+    return product.get("skipped") or _significant(ours / product["seconds"])
 
 
 def _ratio(result: Record | None, ours: float) -> str:
@@ -100,28 +110,30 @@ def newest_run() -> Path:
 
 
 def write_page(run: Path) -> None:
-    """Put the tables of a run into docs/benchmarks.md and its plot beside it."""
+    """Put the tables of a run into its device's part of docs/benchmarks.md, its plot beside it."""
     saved = _read(run)
     records = _records(saved)
     if not records:
         raise ValueError(f"{run} compares no ops; expected a run of pytest benchmarks/")
     commit = saved["commit_info"]
     changed = ", changed since" if commit["dirty"] else ""
+    device = records[0].get("device", "cpu")
     parts = [
         f"{saved['machine_info']['line']}; {saved['datetime'][:10]}, "
         f"commit {commit['id'][:10]}{changed}.",
-        f"![Cost against batch size]({PLOT.name})",
+        f"![Cost against batch size]({PLOTS[device].name})",
         *(f"### {op}\n\n{table}" for op, table in tables(records).items()),
     ]
-    plot(records, PLOT)
-    write_measured(PAGE, parts)
+    plot(records, PLOTS[device])
+    write_measured(PAGE, parts, device)
 
 
-def write_measured(page: Path, parts: list[str]) -> None:
-    """Put paragraphs in the place that a page keeps for what is measured."""
-    measured = "\n\n".join([_START, *parts, _END])
+def write_measured(page: Path, parts: list[str], device: str = "cpu") -> None:
+    """Put paragraphs in the place that a page keeps for what is measured on a device."""
+    start, end = (f"<!-- {_PARTS[device]}: {edge} -->" for edge in ("begin", "end"))
+    measured = "\n\n".join([start, *parts, end])
     text = page.read_text(encoding="utf-8")
-    _replace(page, re.sub(f"{_START}.*{_END}", lambda _: measured, text, flags=re.DOTALL))
+    _replace(page, re.sub(f"{start}.*{end}", lambda _: measured, text, flags=re.DOTALL))
 
 
 def _read(run: Path) -> dict[str, Any]:
@@ -181,7 +193,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, nargs="?", help="a saved run; default: the newest")
     run = parser.parse_args().run or newest_run()
     write_page(run)
-    print(f"{PAGE} and {PLOT} show {run}")
+    print(f"{PAGE} shows {run}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 Forward, a program owns some samples of x and some of y, and meets all their components chunk by
 chunk; maxima and winners are in registers until the last chunk. Backward, a program owns a slice of
 some rows' gradients. Every maximum has one winner, so the weights of a tile are made in registers
-from the winners alone, and multiplied densely: on tensor cores that is faster than gathering rows
-while one side has less than about 120 components, and needs neither sorting nor atomics.
+from the winners alone, and multiplied densely: at the sizes of published methods tensor cores are
+not much slower at that than a gather of rows, and mostly faster (docs/kernels.md), and it needs
+neither sorting nor atomics.
 """
 
 from functools import lru_cache

@@ -17,6 +17,9 @@ import triton
 from torch import Tensor
 
 AUTOTUNE_VARIABLE = "ALIGNOPS_AUTOTUNE"
+# Threads of a warp, which is what Triton counts in: NVIDIA's, or AMD Instinct's.
+WARP = 64 if torch.version.hip else 32
+_THREADS = 256
 
 Kernel: TypeAlias = Any  # triton.JITFunction, or the interpreter's stand-in for it
 
@@ -105,12 +108,16 @@ def _may_tune() -> bool:
 def configurations(dtype: torch.dtype) -> list[triton.Config]:
     """Candidates for a kernel on such inputs, the one that is taken untimed first."""
     slices = (32, 16) if dtype == torch.float32 else (64, 32)
-    return [triton.Config({"BLOCK_D": block}, num_warps=8, num_stages=3) for block in slices]
+    return [_configuration_of(3, BLOCK_D=block) for block in slices]
 
 
 def pipelines() -> list[triton.Config]:
     """Candidates for a kernel whose tile alone says how it works."""
-    return [triton.Config({}, num_warps=8, num_stages=stages) for stages in (3, 2)]
+    return [_configuration_of(stages) for stages in (3, 2)]
+
+
+def _configuration_of(stages: int, **constants: int) -> triton.Config:
+    return triton.Config(constants, num_warps=_THREADS // WARP, num_stages=stages)
 
 
 def precision(dtype: torch.dtype) -> str:

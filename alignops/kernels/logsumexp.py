@@ -11,11 +11,18 @@ import triton.language as tl
 from torch import Tensor
 
 from alignops.kernels.gain import scaled
-from alignops.kernels.launch import checked, checked_mask, configurations, launch, precision
+from alignops.kernels.launch import (
+    WARP,
+    checked,
+    checked_mask,
+    configurations,
+    launch,
+    precision,
+)
 from alignops.kernels.tiles import finite_or_zero, load_rows, similarities, tile_of_program, valid
 from alignops.reference.components import accumulation_dtype
 
-_COMBINED = 128  # rows per program of the combination
+_COMBINED = 128  # rows per program of the combination, a thread each
 
 
 @triton.jit(do_not_specialize=["B", "T"])
@@ -147,7 +154,7 @@ def _combined(tops: Tensor, sums: Tensor) -> Tensor:
     blocks, rows = tops.shape
     result = tops.new_empty(rows)
     launch(
-        _combine, triton.cdiv(rows, _COMBINED), [triton.Config({}, num_warps=4)],
+        _combine, triton.cdiv(rows, _COMBINED), [triton.Config({}, num_warps=_COMBINED // WARP)],
         tops=tops, sums=sums, result=result, rows=rows, blocks=blocks, BLOCK=_COMBINED,
     )  # fmt: skip
     return result

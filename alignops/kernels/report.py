@@ -10,23 +10,45 @@ import argparse
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 import triton
 from torch import Tensor
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
+from triton.compiler import ASTSource, CompiledKernel
 
 from alignops.kernels import fgm, logsumexp, powerset
-from alignops.kernels.launch import Launch, recording
+from alignops.kernels.launch import WARP, Kernel, Launch, recording
 
-# Shared memory that a program may ask for, in bytes (CUDA C++ Programming Guide, table of compute
-# capabilities), and the instruction of the tensor cores.
-SHARED_LIMIT = {80: 163 * 1024, 90: 227 * 1024}
-TENSOR_INSTRUCTION = {80: "HMMA", 90: "HGMMA"}
+
+@dataclass(frozen=True)
+class Gpu:
+    """A generation of GPUs, and what its multiprocessors have for programs."""
+
+    target: GPUTarget
+    shared: int  # bytes that a program may ask for
+    reserved: int  # bytes of shared memory that every program takes besides
+    registers: int  # of 32 bits, of a multiprocessor
+    tensor_instruction: str  # a regular expression
+
+    @property
+    def name(self) -> str:
+        """As its compiler calls it."""
+        arch = self.target.arch
+        return f"sm_{arch}" if self.target.backend == "cuda" else str(arch)
+
+
+# CUDA C++ Programming Guide, table of compute capabilities; AMD's CDNA 3 instruction set reference:
+# a compute unit has 4 times 512 registers for each of 64 lanes.
+GPUS = (
+    Gpu(GPUTarget("cuda", 80, 32), 163 * 1024, 1024, 65536, r"\bHMMA\b"),
+    Gpu(GPUTarget("cuda", 90, 32), 227 * 1024, 1024, 65536, r"\bHGMMA\b"),
+    Gpu(GPUTarget("hip", "gfx942", 64), 64 * 1024, 0, 4 * 512 * 64, r"\bv_mfma_"),
+)
+_THREADS = 2048  # of a multiprocessor, on all of them
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
@@ -45,38 +67,62 @@ class Resources:
     """What a program of a compiled kernel takes."""
 
     registers: int  # per thread
-    spilled: int  # bytes of stack per thread
+    spilled: int  # bytes of memory per thread
     shared: int  # bytes
     tensor_instructions: int
     threads: int
 
-    def per_multiprocessor(self, capability: int) -> int:
+    def per_multiprocessor(self, gpu: Gpu) -> int:
         """How many programs a multiprocessor holds at a time."""
-        registers = 65536 // (triton.cdiv(self.registers, 8) * 8 * self.threads)
-        shared = (SHARED_LIMIT[capability] + 1024) // (self.shared + 1024)
-        return min(registers, shared, 2048 // self.threads)
+        registers = gpu.registers // (triton.cdiv(self.registers, 8) * 8 * self.threads)
+        shared = (gpu.shared + gpu.reserved) // max(self.shared + gpu.reserved, 1)
+        return min(registers, shared, _THREADS // self.threads)
 
 
-def launches(dtype: torch.dtype) -> Iterator[Launch]:
-    """What users start at the papers' sizes: ComAlign's, PowerCLIP's and CLIP's, batch 256."""
+def fgm_launches(x: Tensor, y: Tensor) -> list[Launch]:
+    """What users start, forward and backward; the tensors may be without memory ("meta")."""
+    scores = x.new_empty(len(x), len(y), dtype=torch.float32)
+    with recording() as launches:
+        _, _, *winners = fgm.fgm_similarity(x, y)
+        fgm.fgm_similarity_backward(scores, scores, x, y, None, None, *winners)
+    return launches
 
-    def meta(*shape: int, of: torch.dtype = dtype) -> Tensor:
-        return torch.empty(shape, dtype=of, device="meta")
 
-    scores = meta(256, 256, of=torch.float32)
-    with recording() as recorded:
-        x = meta(256, 10, 512)
-        _, _, *winners = fgm.fgm_similarity(x, x)
-        fgm.fgm_similarity_backward(scores, scores, x, x, None, None, *winners)
-        phrases = meta(256, 24, 512)
-        powerset.powerset_similarity(x, phrases)
+def powerset_launches(regions: Tensor, phrases: Tensor) -> list[Launch]:
+    """As `fgm_launches`."""
+    scores = regions.new_empty(len(regions), len(phrases), dtype=torch.float32)
+    with recording() as launches:
+        powerset.powerset_similarity(regions, phrases)
         powerset.powerset_similarity_backward(
-            scores, scores, x, phrases, None, None, scores, tau=0.001, zeta=0.75
+            scores, scores, regions, phrases, None, None, scores, tau=0.001, zeta=0.75
         )
-        x, scale, row = meta(4096, 512), meta(of=torch.float32), meta(4096, of=torch.float32)
-        logsumexp.similarity_logsumexp(x, x, scale)
-        logsumexp.similarity_logsumexp_backward(row, row, x, x, scale, None, None, row, row)
-    yield from {launch.kernel: launch for launch in reversed(recorded)}.values()
+    return launches
+
+
+def logsumexp_launches(x: Tensor, y: Tensor) -> list[Launch]:
+    """As `fgm_launches`."""
+    row, col, scale = (
+        x.new_empty(shape, dtype=torch.float32) for shape in ((len(x),), (len(y),), ())
+    )
+    with recording() as launches:
+        logsumexp.similarity_logsumexp(x, y, scale)
+        logsumexp.similarity_logsumexp_backward(row, col, x, y, scale, None, None, row, col)
+    return launches
+
+
+def launches(dtype: torch.dtype) -> list[Launch]:
+    """One of every kernel at the papers' sizes: ComAlign's, PowerCLIP's and CLIP's, batch 256."""
+    meta = partial(torch.empty, dtype=dtype, device="meta")
+    components, phrases, embeddings = meta(256, 10, 512), meta(256, 24, 512), meta(4096, 512)
+    recorded = (
+        *fgm_launches(components, components),
+        *powerset_launches(components, phrases),
+        *logsumexp_launches(embeddings, embeddings),
+    )
+    first: dict[Kernel, Launch] = {}
+    for launch in recorded:
+        first.setdefault(launch.kernel, launch)
+    return list(first.values())
 
 
 def name(launch: Launch) -> str:
@@ -84,28 +130,47 @@ def name(launch: Launch) -> str:
     return f"{launch.kernel.__module__.rpartition('.')[2]}{launch.kernel.__name__}"
 
 
-def compiled(launch: Launch, configuration: triton.Config, capability: int) -> Resources:
-    """Compile a launch in a configuration for a compute capability, down to machine code."""
-    kernel = triton.compile(
-        _source(launch, configuration),
-        target=GPUTarget("cuda", capability, 32),
-        options={"num_warps": configuration.num_warps, "num_stages": configuration.num_stages},
+def compiled(launch: Launch, configuration: triton.Config, gpu: Gpu) -> Resources:
+    """Compile a launch in a configuration for a GPU, down to machine code."""
+    threads = configuration.num_warps * WARP
+    options = {
+        "num_warps": threads // gpu.target.warp_size,
+        "num_stages": configuration.num_stages,
+    }
+    kernel = triton.compile(source(launch, configuration), target=gpu.target, options=options)
+    read = _read_cubin if gpu.target.backend == "cuda" else _read_amdgcn
+    registers, spilled, code = read(kernel)
+    return Resources(
+        registers=registers,
+        spilled=spilled,
+        shared=kernel.metadata.shared,
+        tensor_instructions=len(re.findall(gpu.tensor_instruction, code)),
+        threads=threads,
     )
+
+
+def _read_cubin(kernel: CompiledKernel) -> tuple[int, int, str]:
+    """Registers, spilled bytes and instructions of NVIDIA's machine code."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as cubin:
         cubin.write(kernel.asm["cubin"])
         cubin.flush()
         usage = _output("cuobjdump", "-res-usage", cubin.name)
         code = _output("nvdisasm", "-c", cubin.name)
-    return Resources(
-        registers=int(re.findall(r"REG:(\d+)", usage)[0]),
-        spilled=int(re.findall(r"STACK:(\d+)", usage)[0]),
-        shared=kernel.metadata.shared,
-        tensor_instructions=len(re.findall(rf"\b{TENSOR_INSTRUCTION[capability]}\b", code)),
-        threads=32 * configuration.num_warps,
+    registers, stack = (int(re.findall(rf"{field}:(\d+)", usage)[0]) for field in ("REG", "STACK"))
+    return registers, stack, code
+
+
+def _read_amdgcn(kernel: CompiledKernel) -> tuple[int, int, str]:
+    """Vector registers, scratch bytes and instructions of AMD's assembly."""
+    code = kernel.asm["amdgcn"]
+    registers, scratch = (
+        int(re.findall(rf"\.{field}:\s+(\d+)", code)[0])
+        for field in ("vgpr_count", "private_segment_fixed_size")
     )
+    return registers, scratch, code
 
 
-def _source(launch: Launch, configuration: triton.Config) -> ASTSource:
+def source(launch: Launch, configuration: triton.Config) -> ASTSource:
     """The kernel with the types and the divisibility that the launch would compile it for."""
     signature, constants, attributes = {}, {}, {}
     values = {**launch.arguments, **configuration.kwargs}
@@ -137,18 +202,18 @@ def main() -> None:
     every = parser.parse_args().all
     print(
         "| kernel | type | GPU | configuration | registers | spilled, bytes | shared, KiB "
-        "| programs per SM | tensor-core instructions |\n|---|---|---|---|---|---|---|---|---|"
+        "| programs at a time | tensor-core instructions |\n|---|---|---|---|---|---|---|---|---|"
     )
     for dtype in DTYPES:
         for launch in launches(dtype):
             for configuration in launch.configurations if every else launch.configurations[:1]:
-                for capability in TENSOR_INSTRUCTION:
-                    used = compiled(launch, configuration, capability)
+                for gpu in GPUS:
+                    used = compiled(launch, configuration, gpu)
                     print(
-                        f"| {name(launch)} | {_TYPE_NAMES[dtype]} | sm_{capability} | "
+                        f"| {name(launch)} | {_TYPE_NAMES[dtype]} | {gpu.name} | "
                         f"{_described(configuration)} | {used.registers} | {used.spilled} | "
-                        f"{used.shared / 1024:.0f} of {SHARED_LIMIT[capability] // 1024} | "
-                        f"{used.per_multiprocessor(capability)} | {used.tensor_instructions} |",
+                        f"{used.shared / 1024:.0f} of {gpu.shared // 1024} | "
+                        f"{used.per_multiprocessor(gpu)} | {used.tensor_instructions} |",
                         flush=True,
                     )
 
@@ -156,7 +221,8 @@ def main() -> None:
 def _described(configuration: triton.Config) -> str:
     block = configuration.kwargs.get("BLOCK_D")
     sliced = f"{block} of D, " if block else ""
-    return f"{sliced}{configuration.num_warps} warps, {configuration.num_stages} stages"
+    threads = configuration.num_warps * WARP
+    return f"{sliced}{threads} threads, {configuration.num_stages} stages"
 
 
 if __name__ == "__main__":

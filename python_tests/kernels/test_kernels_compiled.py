@@ -1,11 +1,11 @@
-"""The kernels as a GPU would run them: compiled, without one, for two generations."""
+"""The kernels as a GPU would run them: compiled, without one, for three generations."""
 
 import pytest
 import torch
 
 pytest.importorskip("triton")
 
-from alignops.kernels import fgm, logsumexp, powerset, report
+from alignops.kernels import fgm, logsumexp, report
 from alignops.kernels.launch import configurations, pipelines, precision, recording
 
 KERNELS = {
@@ -15,50 +15,50 @@ KERNELS = {
 ON_TENSOR_CORES = KERNELS - {"logsumexp_combine"}
 
 
-def assert_fits(launch, configuration, capability, dtype):
-    used = report.compiled(launch, configuration, capability)
+each_gpu = pytest.mark.parametrize("gpu", report.GPUS, ids=lambda gpu: gpu.name)
+
+
+def assert_fits(launch, configuration, gpu, dtype):
+    used = report.compiled(launch, configuration, gpu)
     assert used.spilled == 0
-    assert used.registers <= 255
-    assert used.shared <= report.SHARED_LIMIT[capability]
-    wanted = dtype != torch.float32 and report.name(launch) in ON_TENSOR_CORES
-    assert (used.tensor_instructions > 0) == wanted
+    assert used.shared <= gpu.shared
+    assert used.per_multiprocessor(gpu) >= 1
+    if report.name(launch) in ON_TENSOR_CORES and dtype != torch.float32:
+        assert used.tensor_instructions > 0
+    elif gpu.target.backend == "cuda":  # AMD's multiply float32 as it is, too
+        assert used.tensor_instructions == 0
 
 
 def test_the_report_covers_every_kernel():
     assert {report.name(launch) for launch in report.launches(torch.float32)} == KERNELS
 
 
-@pytest.mark.parametrize("capability", [80, 90])
-def test_a_kernel_uses_the_tensor_cores_without_spilling(capability):
+@each_gpu
+def test_a_kernel_uses_the_tensor_cores_without_spilling(gpu):
     launches = {report.name(launch): launch for launch in report.launches(torch.bfloat16)}
     launch = launches["logsumexp_forward"]
-    assert_fits(launch, launch.configurations[0], capability, torch.bfloat16)
+    assert_fits(launch, launch.configurations[0], gpu, torch.bfloat16)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("capability", [80, 90])
+@each_gpu
 @pytest.mark.parametrize("dtype", report.DTYPES, ids=str)
-def test_every_kernel_in_every_configuration(dtype, capability):
+def test_every_kernel_fits(dtype, gpu):
     for launch in report.launches(dtype):
-        for configuration in launch.configurations:
-            assert_fits(launch, configuration, capability, dtype)
+        # AMD's compiler takes so long that the one taken untimed must do.
+        every = gpu.target.backend == "cuda"
+        for configuration in launch.configurations if every else launch.configurations[:1]:
+            assert_fits(launch, configuration, gpu, dtype)
 
 
 @pytest.mark.parametrize("dtype", report.DTYPES, ids=str)
 def test_no_kernel_is_given_a_tensor_that_comes_near_the_similarities(dtype):
-    meta = lambda *shape, of=dtype: torch.empty(shape, dtype=of, device="meta")  # noqa: E731
-    x, y, scale = meta(2048, 16, 64), meta(2048, 16, 64), meta(of=torch.float32)
-    scores, row = meta(2048, 2048, of=torch.float32), meta(32768, of=torch.float32)
-    with recording() as launches:
-        _, _, *winners = fgm.fgm_similarity(x, y)
-        fgm.fgm_similarity_backward(scores, scores, x, y, None, None, *winners)
-        powerset.powerset_similarity(x, y)
-        powerset.powerset_similarity_backward(
-            scores, scores, x, y, None, None, scores, tau=0.1, zeta=0.5
-        )
-        x, y = x.flatten(0, 1), y.flatten(0, 1)
-        logsumexp.similarity_logsumexp(x, y, scale)
-        logsumexp.similarity_logsumexp_backward(row, row, x, y, scale, None, None, row, row)
+    x = torch.empty(2048, 16, 64, dtype=dtype, device="meta")
+    launches = [
+        *report.fgm_launches(x, x),
+        *report.powerset_launches(x, x),
+        *report.logsumexp_launches(x.flatten(0, 1), x.flatten(0, 1)),
+    ]
     assert {report.name(launch) for launch in launches} == KERNELS
     largest = max(
         value.numel()

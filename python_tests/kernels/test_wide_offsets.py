@@ -1,0 +1,83 @@
+"""Offsets into tensors of more than 2^31 elements, as the compiler sees them.
+
+No tensor of that size is needed: an offset is followed back to what it is computed from.
+"""
+
+import re
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+from triton._C.libtriton import ir
+from triton.backends.compiler import GPUTarget
+from triton.compiler import make_backend
+
+from alignops.kernels import report
+
+TARGET = GPUTarget("cuda", 80, 32)
+LAUNCHES = {report.name(launch): launch for launch in report.launches(torch.bfloat16)}
+NAME = re.compile(r"%\w+")
+
+
+class Program:
+    """Triton's intermediate code of a kernel: every value with its operation and operands."""
+
+    def __init__(self, launch):
+        backend = make_backend(TARGET)
+        options = backend.parse_options({})
+        context = ir.context()
+        ir.load_dialects(context)
+        backend.load_dialects(context)
+        module = report.source(launch, launch.configurations[0]).make_ir(
+            TARGET, options, backend.get_codegen_implementation(options), backend.get_module_map(),
+            context,
+        )  # fmt: skip
+        code = backend.make_ttir(module, {}, options, TARGET.arch).str_nodebug()
+        self.lines = re.findall(r"(%\w+)(?::\d+)? = ([\w.]+) (.*)", code)
+        self.definitions = {name: (operation, rest) for name, operation, rest in self.lines}
+        # What a loop carries starts as another value.
+        self.starts = dict(re.findall(r"(%arg\d+) = (%\w+)", code))
+
+    def addresses(self):
+        """(whether from an argument of the kernel, offset, its type) of blocks of pointers."""
+        for _, operation, rest in self.lines:
+            if operation == "tt.addptr" and "tensor" in rest:
+                base, offset = NAME.findall(rest)[:2]
+                first = self.definitions[base][0] == "tt.splat"
+                yield first, offset, re.findall(r"i\d+", rest.rpartition(",")[2])[-1]
+
+    def computed_from(self, value):
+        """The operations behind a value, up to what is loaded or given."""
+        if value in self.starts:
+            yield from self.computed_from(self.starts[value])
+        operation, rest = self.definitions.get(value, ("tt.load", ""))
+        if operation == "tt.load":
+            return
+        yield operation, rest
+        for operand in NAME.findall(rest):
+            yield from self.computed_from(operand)
+
+    def is_constant(self, value):
+        return value.startswith("%c")  # %cst, %c64_i64
+
+
+@pytest.fixture(params=LAUNCHES)
+def program(request):
+    return Program(LAUNCHES[request.param])
+
+
+def test_a_first_offset_is_in_64_bits(program):
+    widths = [width for first, _, width in program.addresses() if first]
+    assert widths
+    assert set(widths) == {"i64"}
+
+
+def test_no_offset_stands_on_a_product_in_32_bits(program):
+    for _, offset, _ in program.addresses():
+        for operation, rest in program.computed_from(offset):
+            if operation == "arith.muli" and rest.endswith(("i32", "i32>")):
+                factors = NAME.findall(rest)
+                # A block's number times its size is below the count of what is cut into blocks.
+                assert any(map(program.is_constant, factors)), rest
