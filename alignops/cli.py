@@ -127,7 +127,8 @@ def _info(options: argparse.Namespace) -> None:
     try:
         import triton
 
-        cuda = f"by Triton {triton.__version__}: fgm, powerset, logsumexp; others on plain torch"
+        ops = "fgm, powerset, logsumexp, scan"
+        cuda = f"by Triton {triton.__version__}: {ops}; others on plain torch"
     except ImportError:
         cuda = "none, as Triton is not installed"
     for name, fact in {

@@ -20,7 +20,7 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, CompiledKernel
 
-from alignops.kernels import fgm, logsumexp, powerset
+from alignops.kernels import fgm, logsumexp, powerset, scan
 from alignops.kernels.launch import WARP, Kernel, Launch, recording
 
 
@@ -110,14 +110,22 @@ def logsumexp_launches(x: Tensor, y: Tensor) -> list[Launch]:
     return launches
 
 
+def scan_launches(x: Tensor, y: Tensor) -> list[Launch]:
+    """As `fgm_launches`; there is no backward."""
+    with recording() as launches:
+        scan.scan_similarity(x, y)
+    return launches
+
+
 def launches(dtype: torch.dtype) -> list[Launch]:
-    """One of every kernel at the papers' sizes: ComAlign's, PowerCLIP's and CLIP's, batch 256."""
+    """One of every kernel at the papers' sizes: ComAlign's, PowerCLIP's, CLIP's and AAHR's."""
     meta = partial(torch.empty, dtype=dtype, device="meta")
     components, phrases, embeddings = meta(256, 10, 512), meta(256, 24, 512), meta(4096, 512)
     recorded = (
         *fgm_launches(components, components),
         *powerset_launches(components, phrases),
         *logsumexp_launches(embeddings, embeddings),
+        *scan_launches(meta(256, 36, 1024), meta(256, 32, 1024)),
     )
     first: dict[Kernel, Launch] = {}
     for launch in recorded:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alignops.ops.arguments import component_pair
 from alignops.ops.fakes import pair_scores
-from alignops.ops.registration import define_op
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import scan as reference
 
 
@@ -76,3 +76,4 @@ define_op(
     fake=pair_scores,
 )
 torch.library.register_autograd("alignops::scan_similarity", _refuse_gradient)
+use_triton("scan", "scan_similarity")

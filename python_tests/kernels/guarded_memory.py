@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 import alignops  # noqa: F401  (defines the ops)
-from alignops.kernels import fgm, logsumexp, powerset
+from alignops.kernels import fgm, logsumexp, powerset, scan
 
 GUARD = 1 << 16
 PATTERN = 0xFF
@@ -20,11 +20,13 @@ _MODULES = {
     "fgm_similarity": fgm,
     "powerset_similarity": powerset,
     "similarity_logsumexp": logsumexp,
+    "scan_similarity": scan,
 }
 LAUNCHERS = {
     getattr(torch.ops.alignops, name + part).default: getattr(module, name + part)
     for name, module in _MODULES.items()
     for part in ("", "_backward")
+    if hasattr(module, name + part)
 }
 
 

@@ -11,6 +11,7 @@ from alignops.kernels.launch import configurations, pipelines, precision, record
 KERNELS = {
     "fgm_forward", "fgm_backward", "powerset_forward", "powerset_backward_regions",
     "powerset_backward_phrases", "logsumexp_forward", "logsumexp_combine", "logsumexp_backward",
+    "scan_forward",
 }  # fmt: skip
 ON_TENSOR_CORES = KERNELS - {"logsumexp_combine"}
 
@@ -58,6 +59,7 @@ def test_no_kernel_is_given_a_tensor_that_comes_near_the_similarities(dtype):
         *report.fgm_launches(x, x),
         *report.powerset_launches(x, x),
         *report.logsumexp_launches(x.flatten(0, 1), x.flatten(0, 1)),
+        *report.scan_launches(x, x),
     ]
     assert {report.name(launch) for launch in launches} == KERNELS
     largest = max(

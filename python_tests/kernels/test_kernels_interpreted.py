@@ -16,6 +16,7 @@ from op_testing import (
     FGM,
     LOGSUMEXP,
     POWERSET,
+    SCAN,
     Problem,
     assert_matches_reference,
     drawn,
@@ -27,7 +28,7 @@ import alignops
 pytest.importorskip("triton")
 CHOSEN = os.environ.get("TRITON_INTERPRET") == "1"
 interpreted = pytest.mark.skipif(not CHOSEN, reason="runs in a process of its own, from here")
-each_op = pytest.mark.parametrize("op", [FGM, POWERSET, LOGSUMEXP], ids=str)
+each_op = pytest.mark.parametrize("op", [FGM, POWERSET, LOGSUMEXP, SCAN], ids=str)
 each_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 
 # Over the edges of tiles: (batch, n, other, m, dim).
@@ -38,6 +39,7 @@ EDGES = {
         (1, 40, 2, 2, 5),  # in float32, regions of an image fill more than a tile
     ],
     LOGSUMEXP: [(65, 1, 129, 1, 70), (130, 1, 65, 1, 5), (3, 1, 2, 1, 260)],
+    SCAN: [(9, 10, 7, 11, 70), (5, 33, 9, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 20)],
 }
 # Over the largest tiles, which are those of float16: several chunks of a sample, slices of an
 # embedding, winners that need two bytes.

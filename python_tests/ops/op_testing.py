@@ -13,7 +13,7 @@ from torch import Tensor
 
 import alignops
 from alignops.ops.matched import matched_similarity
-from alignops.reference import exact_powerset, fgm, logsumexp, matched, powerset
+from alignops.reference import exact_powerset, fgm, logsumexp, matched, powerset, scan
 
 TAU, ZETA = 0.1, 0.75
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -215,6 +215,14 @@ MATCHED = Op(
     lambda image, text, of: (matched.matched_similarity(image, text, of),),
     Problem.texts_with_image,
     lambda *inputs: inputs,
+)
+SCAN = Op(
+    "scan_similarity",
+    alignops.scan_similarity,
+    scan.scan_similarity,
+    Problem.components,
+    lambda *inputs: inputs,
+    differentiable=0,
 )
 COMPONENT_OPS = (FGM, POWERSET, EXACT_POWERSET)
 OPS = (*COMPONENT_OPS, LOGSUMEXP, CONTRASTIVE)

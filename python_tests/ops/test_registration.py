@@ -7,7 +7,9 @@ import alignops
 from alignops.ops import backend, registration
 
 KERNELS = ("fgm_similarity", "powerset_similarity", "similarity_logsumexp")
-each_kernel = pytest.mark.parametrize("name", [n + p for n in KERNELS for p in ("", "_backward")])
+each_kernel = pytest.mark.parametrize(
+    "name", [n + p for n in KERNELS for p in ("", "_backward")] + ["scan_similarity"]
+)
 
 
 @pytest.mark.parametrize("op", [*COMPONENT_OPS, LOGSUMEXP], ids=str)
