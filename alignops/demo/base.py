@@ -42,7 +42,7 @@ class DemoConfig:
     sentence_steps: int = 120
     comalign_steps: int = 400
     aahr_steps: int = 1200
-    tuning_steps: int = 800
+    tuning_steps: int = 300
     batch_size: int = 64
 
 

@@ -21,6 +21,8 @@ from alignops.kernels.tiles import (
 from alignops.reference import scan as reference
 from alignops.reference.components import accumulation_dtype
 
+_TILE = 64  # rows and columns
+
 
 @triton.jit
 def _inverse(squares):
@@ -28,10 +30,10 @@ def _inverse(squares):
     return tl.where(squares == 0, 0.0, tl.rsqrt(squares))
 
 
-@triton.jit(do_not_specialize=["Bx", "By", "N", "M", "x_stride", "y_stride", "slope"])
+@triton.jit(do_not_specialize=["Bx", "By", "N", "M", "slope"])
 def _forward(
     x, y, x_scale, y_scale, x_mask, y_mask, x_to_y, y_to_x,
-    Bx, By, N, M, D, x_stride, y_stride, slope,
+    Bx, By, N, M, D, slope,
     SAMPLES_X: tl.constexpr, CHUNK_X: tl.constexpr, SAMPLES_Y: tl.constexpr, CHUNK_Y: tl.constexpr,
     BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -68,7 +70,7 @@ def _forward(
     y_mean = tl.where(matched, y_sum / tl.maximum(y_count, 1)[None, :], 0.0)
     own = x_block.to(tl.int64) * SAMPLES_X + tl.arange(0, SAMPLES_X)
     other = y_block.to(tl.int64) * SAMPLES_Y + tl.arange(0, SAMPLES_Y)
-    pair = (own * x_stride)[:, None] + (other * y_stride)[None, :]
+    pair = own[:, None] * By + other[None, :]
     inside = (own < Bx)[:, None] & (other < By)[None, :]
     tl.store(x_to_y + pair, x_mean, mask=inside)
     tl.store(y_to_x + pair, y_mean, mask=inside)
@@ -82,8 +84,7 @@ def scan_similarity(
     negative_slope: float = 0.1,
 ) -> tuple[Tensor, Tensor]:
     """Both directions, as `alignops::scan_similarity`."""
-    rows, columns = (64, 64) if x.dtype == torch.float32 else (128, 64)
-    if max(x.shape[1], y.shape[1]) > rows or min(x.shape[1], y.shape[1]) > columns:
+    if max(x.shape[1], y.shape[1]) > _TILE:
         return reference.scan_similarity(x, y, x_mask, y_mask, negative_slope)
     x, y, x_mask, y_mask = component_inputs(x, y, x_mask, y_mask)
     batch, other = len(x), len(y)
@@ -92,22 +93,16 @@ def scan_similarity(
     if 0 in (x.shape[1], y.shape[1]):
         return x_to_y, y_to_x
 
-    of_x, of_y = (x, x_mask, x_to_y, other), (y, y_mask, y_to_x, 1)
-    # The longer side in the rows, of which a tile of 16-bit types has more.
-    if y.shape[1] > x.shape[1]:
-        of_x, of_y = of_y, of_x
-    (x, x_mask, first, x_stride), (y, y_mask, second, y_stride) = of_x, of_y
     chunk_x = max(triton.next_power_of_2(x.shape[1]), 16)
     chunk_y = triton.next_power_of_2(y.shape[1])
-    samples_x, samples_y = rows // chunk_x, columns // chunk_y
+    samples_x, samples_y = _TILE // chunk_x, _TILE // chunk_y
     launch(
         _forward,
-        triton.cdiv(len(x), samples_x) * triton.cdiv(len(y), samples_y),
+        triton.cdiv(batch, samples_x) * triton.cdiv(other, samples_y),
         configurations(x.dtype),
         x=x, y=y, x_scale=_inverse_norms(x), y_scale=_inverse_norms(y),
-        x_mask=x_mask, y_mask=y_mask, x_to_y=first, y_to_x=second,
-        Bx=len(x), By=len(y), N=x.shape[1], M=y.shape[1], D=x.shape[2],
-        x_stride=x_stride, y_stride=y_stride, slope=negative_slope,
+        x_mask=x_mask, y_mask=y_mask, x_to_y=x_to_y, y_to_x=y_to_x,
+        Bx=batch, By=other, N=x.shape[1], M=y.shape[1], D=x.shape[2], slope=negative_slope,
         SAMPLES_X=samples_x, CHUNK_X=chunk_x, SAMPLES_Y=samples_y, CHUNK_Y=chunk_y,
         PRECISION=precision(x.dtype),
     )  # fmt: skip
