@@ -31,7 +31,7 @@ from alignops.methods.local_features import (
     local_rows,
 )
 from alignops.methods.scorer import Scorer, Similarities
-from alignops.models import AahrEncoder, Tower
+from alignops.models import AahrEncoder, BertWords, Tower
 from alignops.training import Example, LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import from_values, to_values
 
@@ -48,6 +48,8 @@ class AahrConfig:
         data: pairs to train on.
         regions: local features of an image: the tower's patches, or crops of boxes.
         components: most boxes of each kind.
+        bert: folder of a `transformers` model whose tokens are a caption's words, frozen too;
+            without one they are the tower's own.
         encoder: what is trained.
         losses: by which losses.
         drop: share of regions and of words left out in training, drawn anew each time.
@@ -60,6 +62,7 @@ class AahrConfig:
     data: DataConfig = field(default_factory=DataConfig)
     regions: Regions = "patches"
     components: ComponentConfig = field(default_factory=ComponentConfig)
+    bert: Path | None = None
     encoder: AahrEncoderConfig = field(default_factory=AahrEncoderConfig)
     losses: AahrLossConfig = field(default_factory=AahrLossConfig)
     drop: float = 0.2
@@ -145,7 +148,7 @@ def train_aahr(config: AahrConfig, folder: Path, title: str = "aahr") -> Run:
 
     Raises:
         FileExistsError: the folder holds another run.
-        FileNotFoundError: data, detections or the base are missing.
+        FileNotFoundError: data, detections, the base or BERT are missing.
         ValueError: the configuration or the data do not fit.
     """
     run = Run.open(folder, "aahr", to_values(config))
@@ -170,7 +173,7 @@ def load_aahr(run: Run) -> AahrScorer:
     """Load the scorer of a finished run.
 
     Raises:
-        FileNotFoundError: the run is not finished, or its base is gone.
+        FileNotFoundError: the run is not finished, or its base or BERT is gone.
     """
     config = from_values(AahrConfig, run.settings)
     weights = load_file(run.finished_model() / _WEIGHTS)
@@ -188,7 +191,8 @@ def collate_pairs(items: Sequence[Pair]) -> AahrBatch:
 
 def _local_encoder(config: AahrConfig) -> LocalEncoder:
     tower = Tower.load(config.base.name, config.base.pretrained).to(default_device())
-    return LocalEncoder(tower, config.regions, open_boxes(config.data), config.components)
+    bert = None if config.bert is None else BertWords(config.bert).to(default_device())
+    return LocalEncoder(tower, config.regions, open_boxes(config.data), config.components, bert)
 
 
 def _examples(config: AahrConfig) -> AahrExamples:

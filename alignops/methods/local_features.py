@@ -16,7 +16,7 @@ from alignops.data import (
 )
 from alignops.methods.components import ComponentConfig, ComponentEncoder
 from alignops.methods.data import BoxSource
-from alignops.models import LocalGlobal, Tower
+from alignops.models import BertWords, LocalGlobal, Tower
 
 # Images or captions per pass.
 _BATCH = 256
@@ -48,14 +48,21 @@ class LocalEncoder:
         regions: of an image.
         boxes: where they come from; for "boxes".
         limits: how many; for "boxes".
+        bert: whose tokens are a caption's words, instead of the tower's own.
     """
 
     def __init__(
-        self, tower: Tower, regions: Regions, boxes: BoxSource, limits: ComponentConfig
+        self,
+        tower: Tower,
+        regions: Regions,
+        boxes: BoxSource,
+        limits: ComponentConfig,
+        bert: BertWords | None = None,
     ) -> None:
         self.tower = tower.eval().requires_grad_(False)
         self.regions = regions
         self.components = ComponentEncoder(tower, boxes, limits)
+        self.bert = bert
 
     def cached_images(self, dataset: PairedDataset, folder: Path) -> Items:
         """Embed a dataset's images, or read what an earlier call embedded: an item per image."""
@@ -69,7 +76,8 @@ class LocalEncoder:
 
     def cached_captions(self, captions: Sequence[str], folder: Path) -> Items:
         """Embed captions, or read what an earlier call embedded: an item per caption."""
-        cache = FeatureCache(folder, self._key(words=list(captions)), len(captions))
+        bert = None if self.bert is None else self.bert.fingerprint()
+        cache = FeatureCache(folder, self._key(words=list(captions), bert=bert), len(captions))
         cache.fill(
             lambda items: self.captions([captions[index] for index in items]),
             description="Embedding captions",
@@ -81,11 +89,19 @@ class LocalEncoder:
         """Embed captions; start, end and padding are no words."""
         features: list[Features] = []
         for start in range(0, len(captions), _BATCH):
-            tokens = self.tower.tokenizer(captions[start : start + _BATCH])
-            pooled, words, mask = self.tower.encode_tokens(tokens.to(self.tower.device))
-            parts = zip(pooled.cpu(), words.cpu(), mask.cpu(), strict=True)
-            features += [{"pooled": p[None].float(), "words": w[m].float()} for p, w, m in parts]
+            pooled, words = self._words(captions[start : start + _BATCH])
+            parts = zip(pooled.float().cpu(), words, strict=True)
+            features += [{"pooled": p[None], "words": rows} for p, rows in parts]
         return features
+
+    def _words(self, captions: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """Embed captions: (B, D) as a whole, and (n, Dl) by the words of each."""
+        tokens = self.tower.tokenizer(captions).to(self.tower.device)
+        if self.bert is not None:
+            return self.tower.encode_text(tokens), self.bert(captions)
+        pooled, words, mask = self.tower.encode_tokens(tokens)
+        parts = zip(words.float().cpu(), mask.cpu(), strict=True)
+        return pooled, [rows[own] for rows, own in parts]
 
     @torch.inference_mode()
     def _images(self, dataset: PairedDataset, items: range) -> list[Features]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from child_process import start_and_wait_for
 from resumable_aahr import LOSSES, STEPS, objective, pair, run
+from tiny_bert import save_bert
 from torch.nn.functional import normalize
 
 from alignops.losses import across_relations, relation_divergence
@@ -16,7 +17,7 @@ from alignops.methods.aahr_objective import AahrEncoderConfig, AahrLossConfig
 from alignops.methods.comalign import BaseConfig
 from alignops.methods.data import DataConfig
 from alignops.methods.results import evaluate_run, read_results
-from alignops.models import Tower
+from alignops.models import BertWords, Tower
 from alignops.training import Example, LoopConfig
 
 SCRIPT = Path(__file__).with_name("resumable_aahr.py")
@@ -112,7 +113,9 @@ def test_training_leaves_out_regions_and_words_but_never_all():
         assert example.image_id == 1
 
 
-def test_precomputed_regions_train_and_score(tmp_path):
+@pytest.fixture
+def precomputed(tmp_path):
+    """Train on four images of three precomputed regions (10,) and two captions each."""
     captions = ["a red circle", "a blue square", "a green star", "a small red circle"]
     for split in ("train", "dev", "test"):
         np.save(tmp_path / f"{split}_ims.npy", np.random.default_rng(0).random((4, 3, 10)))
@@ -121,7 +124,7 @@ def test_precomputed_regions_train_and_score(tmp_path):
         (tmp_path / f"{split}_caps.txt").write_text("".join(lines))
     torch.manual_seed(0)
     Tower.tiny(captions).save(tmp_path / "tower")
-    config = AahrConfig(
+    return AahrConfig(
         base=BaseConfig(str(tmp_path / "tower")),
         data=DataConfig(source=str(tmp_path)),
         encoder=AahrEncoderConfig(dim=16, heads=2),
@@ -129,11 +132,27 @@ def test_precomputed_regions_train_and_score(tmp_path):
         features=tmp_path / "features",
         loop=LoopConfig(steps=3, batch_size=4),
     )
-    finished = train_aahr(config, tmp_path / "run")
+
+
+def test_precomputed_regions_train_and_score(precomputed, tmp_path):
+    finished = train_aahr(precomputed, tmp_path / "run")
     evaluate_run(finished)
     results = read_results(finished.folder)
     assert results["image to text R@1"].cases == 4
     assert results["text to image R@1"].cases == 8
     scorer = load_aahr(finished)
     assert scorer.image.project_local.in_features == 10
-    assert train_aahr(config, tmp_path / "run").model == finished.model
+    assert train_aahr(precomputed, tmp_path / "run").model == finished.model
+
+
+def test_words_from_bert_train_and_score(precomputed, tmp_path):
+    pytest.importorskip("transformers")
+    config = replace(precomputed, bert=save_bert(tmp_path / "bert"))
+    finished = train_aahr(config, tmp_path / "run")
+    evaluate_run(finished)
+    assert read_results(finished.folder)["text to image R@1"].cases == 8
+    scorer = load_aahr(finished)
+    assert scorer.text.project_local.in_features == 32
+    assert scorer.text.project_global[0].in_features == 64
+    (caption,) = scorer.features.captions(["a red circle"])
+    assert torch.equal(caption["words"], BertWords(tmp_path / "bert")(["a red circle"])[0])

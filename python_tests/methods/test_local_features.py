@@ -1,11 +1,12 @@
 import pytest
 import torch
+from tiny_bert import save_bert
 
 from alignops.data import SceneDataset, draw_scenes
 from alignops.methods.components import ComponentConfig
 from alignops.methods.data import DataConfig, open_boxes
 from alignops.methods.local_features import LocalEncoder, collate_local, local_rows
-from alignops.models import Tower
+from alignops.models import BertWords, Tower
 
 CAPTIONS = ["a small red circle is above a large blue square", "a circle"]
 
@@ -32,6 +33,19 @@ def test_a_caption_has_its_words(tower):
         pooled, words, _ = tower.encode_tokens(tower.tokenizer(CAPTIONS))
     assert torch.equal(short["words"], words[1, 1:3])
     assert torch.equal(long["pooled"], pooled[:1])
+
+
+def test_words_come_from_bert_and_are_cached_apart(tower, tmp_path):
+    pytest.importorskip("transformers")
+    own = encoder(tower)
+    bert = BertWords(save_bert(tmp_path / "bert"))
+    from_bert = LocalEncoder(tower, "patches", open_boxes(DataConfig()), ComponentConfig(), bert)
+    widths = [
+        each.cached_captions(CAPTIONS, tmp_path)[1]["words"].shape for each in (own, from_bert)
+    ]
+    assert widths == [(2, 64), (2, 32)]
+    pooled = [each.captions(CAPTIONS)[0]["pooled"] for each in (own, from_bert)]
+    assert torch.allclose(*pooled, atol=1e-6)
 
 
 def test_an_image_has_its_patches(tower, scenes, tmp_path):
