@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         options.run(options)
-    except (ValueError, OSError, NotImplementedError) as error:
+    except (ValueError, OSError, ImportError, NotImplementedError) as error:
         if os.environ.get("ALIGNOPS_DEBUG"):
             raise
         print(f"alignops: {' '.join(str(error).split())}", file=sys.stderr)

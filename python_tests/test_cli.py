@@ -1,6 +1,7 @@
 """The command, end to end on a miniature."""
 
 import json
+import sys
 
 import pytest
 from PIL import Image
@@ -97,6 +98,14 @@ def test_report_lays_runs_side_by_side(demo, capsys):
     header = capsys.readouterr().out.splitlines()[1]
     assert "base" in header
     assert "comalign" in header
+
+
+def test_a_missing_package_is_a_sentence(demo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    settings = ["--base.name", str(demo / "base" / "model"), "--bert", str(tmp_path)]
+    settings += ["--data.scenes.train", "32", "--features", str(tmp_path / "features")]
+    assert main(["train", "aahr", "--out", str(tmp_path / "run"), *settings]) == 2
+    assert 'pip install "alignops[bert]"' in capsys.readouterr().err
 
 
 def test_clip_and_comalign_train_on_a_folder(photos, tmp_path, capsys):
