@@ -69,7 +69,7 @@ def _forward(
     x_mean = tl.where(matched, x_sum / tl.maximum(x_count, 1)[:, None], 0.0)
     y_mean = tl.where(matched, y_sum / tl.maximum(y_count, 1)[None, :], 0.0)
     own = x_block.to(tl.int64) * SAMPLES_X + tl.arange(0, SAMPLES_X)
-    other = y_block.to(tl.int64) * SAMPLES_Y + tl.arange(0, SAMPLES_Y)
+    other = y_block * SAMPLES_Y + tl.arange(0, SAMPLES_Y)
     pair = own[:, None] * By + other[None, :]
     inside = (own < Bx)[:, None] & (other < By)[None, :]
     tl.store(x_to_y + pair, x_mean, mask=inside)

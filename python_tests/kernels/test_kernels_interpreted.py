@@ -41,12 +41,10 @@ EDGES = {
     LOGSUMEXP: [(65, 1, 129, 1, 70), (130, 1, 65, 1, 5), (3, 1, 2, 1, 260)],
     SCAN: [(9, 10, 7, 11, 70), (5, 33, 9, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 20)],
 }
-# Over the largest tiles, which are those of float16: several chunks of a sample, slices of an
-# embedding, winners that need two bytes.
 LARGE = {
-    FGM: [(2, 140, 3, 70, 9), (1, 300, 2, 260, 4), (1, 3, 1, 257, 260)],
-    POWERSET: [(2, 70, 4, 5, 9), (1, 130, 2, 2, 260)],
-    LOGSUMEXP: [(130, 1, 260, 1, 260)],
+    FGM: [(2, 140, 3, 70, 9), (1, 300, 2, 260, 4), (2, 3, 2, 257, 300)],
+    POWERSET: [(2, 70, 4, 5, 9), (1, 130, 2, 2, 300)],
+    LOGSUMEXP: [(300, 1, 260, 1, 300)],
 }
 
 
@@ -108,9 +106,11 @@ def test_edges_of_tiles(op, size, dtype, on_triton):
 
 @interpreted
 @pytest.mark.slow
+@each_dtype
+@pytest.mark.parametrize("mask", ["none", "random"])
 @pytest.mark.parametrize(("op", "size"), edges(LARGE))
-def test_larger_problems(op, size, on_triton):
-    assert_matches_reference(op, Problem(*size, torch.float16, "random", grid=op is FGM))
+def test_larger_problems(op, size, mask, dtype, on_triton):
+    assert_matches_reference(op, Problem(*size, dtype, mask, grid=op is FGM))
 
 
 @interpreted
