@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "train methods on drawn scenes, and compare them with their base")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the runs")
     demo.add_argument("--seed", type=int, default=0)
+    demo.add_argument(
+        "--base", default="words", help="what the base knows: words, or words and places"
+    )
     chosen = demo.add_mutually_exclusive_group()
     chosen.add_argument("--methods", nargs="+", default=["comalign"], metavar="METHOD")
     chosen.add_argument("--ablate", metavar="METHOD", help="compare a method with its ablations")
@@ -69,12 +72,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from alignops.demo import run_ablations, run_demo
+    from alignops.demo import DEMO_BASES, run_ablations, run_demo
 
+    if options.base not in DEMO_BASES:
+        raise ValueError(f"--base is {options.base!r}, expected one of {', '.join(DEMO_BASES)}")
+    size = DEMO_BASES[options.base]
     if options.ablate:
-        run_ablations(options.out, options.ablate, seed=options.seed)
+        run_ablations(options.out, options.ablate, seed=options.seed, config=size)
     else:
-        run_demo(options.out, seed=options.seed, methods=options.methods)
+        run_demo(options.out, seed=options.seed, methods=options.methods, config=size)
 
 
 def _train(options: argparse.Namespace) -> None:

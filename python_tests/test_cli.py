@@ -2,12 +2,14 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from alignops.cli import main
-from alignops.demo import DemoConfig, run_ablations, run_demo
+from alignops.data.scenes import PLACED_VOCABULARY
+from alignops.demo import DEMO_BASES, DemoConfig, run_ablations, run_demo
 from alignops.methods.clip import ClipConfig
 from alignops.methods.results import read_results
 from alignops.models import Tower
@@ -68,6 +70,19 @@ def test_the_demo_again_trains_nothing(demo, capsys):
     printed = capsys.readouterr().out
     assert "attribute swap" in printed
     assert str(demo / "comalign") in printed
+
+
+def test_the_base_may_know_places(tmp_path):
+    placed = replace(MINIATURE, word_styles=DEMO_BASES["places"].word_styles, objects=3)
+    run_demo(tmp_path, methods=["clip"], config=placed)
+    words = Tower.load(str(tmp_path / "base" / "model")).tokenizer.words
+    assert set(PLACED_VOCABULARY) < set(words)
+    assert read_results(tmp_path / "clip")["relation swap"].cases > 0
+
+
+def test_an_unknown_base(capsys):
+    assert main(["demo", "--base", "nothing"]) == 2
+    assert "--base is 'nothing', expected one of words, places" in capsys.readouterr().err
 
 
 @pytest.mark.slow

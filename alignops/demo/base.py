@@ -3,17 +3,18 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alignops.data.scenes import VOCABULARY, Style
+from alignops.data.scenes import PLACED_VOCABULARY, VOCABULARY, Style
 from alignops.methods.clip import ClipConfig, train_clip
 from alignops.methods.data import DataConfig, SceneConfig
 from alignops.models import TowerConfig
 from alignops.training import LoopConfig, OptimizerConfig, Run
 
-_WORDS: tuple[Style, ...] = ("tags", "tags", "tags", "phrases")
-
 # Pixels of the base's images, and of those that crops are cut from: a crop of the former would
 # leave a few pixels of an object.
 _BASE_SIZE, _CROP_SIZE = 32, 128
+
+# Tokens that a sentence has room for, per relation.
+_RELATION_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class DemoConfig:
     """The size of the demo: the defaults take minutes on two cores.
 
     Attributes:
-        word_scenes: scenes whose words and phrases the base is trained on.
-        close_ups: pictures of single objects that it is trained on besides.
+        objects: objects of a scene, 2 to 4.
+        word_styles: captions of the base's first stage, one of each style per scene.
+        word_scenes: scenes that it sees in that stage.
+        close_ups: pictures of single objects that it sees besides.
         sentence_scenes: scenes whose sentences the base and the methods are trained on, a part of
             them.
         held_out: scenes for validation, and as many for the test.
-        word_steps: steps of the base on bags of words and loose phrases.
+        word_steps: steps of that stage.
         sentence_steps: steps of the base on sentences, afterwards.
         comalign_steps: steps of ComAlign.
         aahr_steps: steps of AAHR.
@@ -34,6 +37,8 @@ class DemoConfig:
         batch_size: pairs per step; ComAlign takes twice as many.
     """
 
+    objects: int = 2
+    word_styles: tuple[Style, ...] = ("tags", "tags", "tags", "phrases")
     word_scenes: int = 8000
     close_ups: int = 8000
     sentence_scenes: int = 4000
@@ -44,6 +49,15 @@ class DemoConfig:
     aahr_steps: int = 1200
     tuning_steps: int = 300
     batch_size: int = 64
+
+
+DEMO_BASES = {
+    "words": DemoConfig(),
+    "places": DemoConfig(
+        word_styles=("placed",), close_ups=0, sentence_scenes=8000, tuning_steps=400
+    ),
+}
+"""The demo by what its base knows: words alone, or also, in words that no sentence has, places."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,7 @@ class Stage:
             train=size.sentence_scenes,
             validation=size.held_out,
             test=size.held_out,
+            objects=size.objects,
             size=_BASE_SIZE,
         )
         return DataConfig(seed=self.seed, scenes=scenes)
@@ -93,17 +108,27 @@ def train_base(stage: Stage) -> Run:
     """Train the base.
 
     Most of its training is on bags of words ("square red large circle blue small") and loose
-    phrases ("something red left"), so that it knows words and places, but little of which belongs
-    to what: the state in which web captions leave a CLIP. The methods have to make up for it.
+    phrases ("something red left"), so that it knows words, but little of which belongs to what: the
+    state in which web captions leave a CLIP. The methods have to make up for it. Placed tags
+    ("leftred rightsquare ...") teach its image tower what is where, as a large training does; what
+    sentences say about places remains to be learned.
     """
     size, sentences = stage.size, stage.sentences
     scenes = replace(
-        sentences.scenes, train=size.word_scenes, close_ups=size.close_ups, styles=_WORDS
+        sentences.scenes,
+        train=size.word_scenes,
+        close_ups=size.close_ups,
+        styles=size.word_styles,
     )
-    words = train_clip(
+    words = VOCABULARY + (PLACED_VOCABULARY if "placed" in size.word_styles else ())
+    first = train_clip(
         ClipConfig(
             data=replace(sentences, scenes=scenes),
-            tower=TowerConfig(image_size=_BASE_SIZE, words=VOCABULARY),
+            tower=TowerConfig(
+                image_size=_BASE_SIZE,
+                context_length=_RELATION_LENGTH * (size.objects - 1),
+                words=words,
+            ),
             loop=stage.loop(size.word_steps),
             optimizer=OptimizerConfig(lr=2e-3),
         ),
@@ -113,7 +138,7 @@ def train_base(stage: Stage) -> Run:
     return train_clip(
         ClipConfig(
             data=sentences,
-            tower=TowerConfig(name=str(words.model)),
+            tower=TowerConfig(name=str(first.model)),
             loop=stage.loop(size.sentence_steps),
             optimizer=OptimizerConfig(lr=1e-3),
         ),

@@ -60,7 +60,8 @@ def _mosaiclip(stage: Stage) -> MosaiClipConfig:
     return MosaiClipConfig(
         data=stage.sentences,
         tower=TowerConfig(name=str(stage.base.model)),
-        texts=TextConfig(graphs=stage.folder / "graphs"),
+        # With few words, a single object is in many pictures: it says little, and costs retrieval.
+        texts=TextConfig(obj=0.0, graphs=stage.folder / "graphs"),
         loop=stage.loop(stage.size.tuning_steps),
         optimizer=_TUNING,
     )
@@ -117,7 +118,8 @@ DEMO_METHODS = {
             "1-positive": _texts(positives=1),
             "1-negative": _texts(negatives=1),
             "3-negatives": _texts(negatives=3),
-            "not-exclusive": _texts(exclusive=False),
+            "f_obj": _texts(obj=TextConfig().obj),
+            "f_obj-not-exclusive": _texts(obj=TextConfig().obj, exclusive=False),
             "negclip": _texts(positives=0, negatives=0, word_swap=True),
         },
     ),

@@ -3,7 +3,13 @@ from random import Random
 
 import pytest
 
-from alignops.data.scenes import VOCABULARY, SceneDataset, describe, draw_scenes
+from alignops.data.scenes import (
+    PLACED_VOCABULARY,
+    VOCABULARY,
+    SceneDataset,
+    describe,
+    draw_scenes,
+)
 from alignops.data.scenes.captions import TEMPLATES, sentence
 from alignops.text.scene_graph import Entity, Relation, SceneGraph
 
@@ -42,6 +48,15 @@ def test_tags_name_every_object_and_no_relation():
     assert len({describe(GRAPH, "tags", Random(seed)) for seed in range(50)}) > 20
 
 
+def test_placed_tags_hold_every_property_with_its_side():
+    pair = SceneGraph(GRAPH.entities[:2], GRAPH.relations[:1])
+    words = describe(pair, "placed", Random(0)).split()
+    assert sorted(words) == sorted(
+        ["leftsmall", "leftred", "leftcircle", "rightlarge", "rightblue", "rightsquare"]
+    )
+    assert len({describe(pair, "placed", Random(seed)) for seed in range(50)}) > 20
+
+
 def test_phrases_tell_one_property_and_the_side_of_each_end():
     pair = SceneGraph(GRAPH.entities[:2], GRAPH.relations[:1])
     for seed in range(20):
@@ -52,24 +67,26 @@ def test_phrases_tell_one_property_and_the_side_of_each_end():
         assert len(texts) == 2
 
 
-@pytest.mark.parametrize("style", ["tags", "phrases"])
+@pytest.mark.parametrize("style", ["tags", "placed", "phrases"])
 def test_without_a_relation_the_words_alone_are_left(style):
     graph = SceneGraph((Entity("circle", ("red",)),), ())
     assert sorted(describe(graph, style, Random(0)).split()) == ["circle", "red"]
 
 
-def test_vocabulary_holds_every_word():
-    dataset = SceneDataset(
-        draw_scenes(500, objects=3, seed=0), styles=("natural", "tags", "phrases")
-    )
+@pytest.mark.parametrize(
+    ("styles", "vocabulary"),
+    [(("natural", "tags", "phrases"), VOCABULARY), (("placed",), PLACED_VOCABULARY)],
+)
+def test_a_vocabulary_holds_every_word(styles, vocabulary):
+    dataset = SceneDataset(draw_scenes(500, objects=3, seed=0), styles=styles)
     words = {
         word
         for captions in dataset.captions
         for text in captions
         for word in re.findall(r"\w+", text.lower())
     }
-    assert words == set(VOCABULARY)
-    assert len(VOCABULARY) == len(set(VOCABULARY))
+    assert words == set(vocabulary)
+    assert len(vocabulary) == len(words)
 
 
 def test_dataset():

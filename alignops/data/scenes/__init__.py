@@ -1,6 +1,6 @@
 """Scenes: an embedded dataset of coloured shapes, known to the last pixel, never downloaded."""
 
-from alignops.data.scenes.captions import VOCABULARY, Style, describe
+from alignops.data.scenes.captions import PLACED_VOCABULARY, VOCABULARY, Style, describe
 from alignops.data.scenes.compositional import (
     CompositionalKind,
     CompositionalPair,
@@ -13,6 +13,7 @@ from alignops.data.scenes.sampling import draw_close_ups, draw_scenes, split_sce
 
 __all__ = [
     "CANVAS",
+    "PLACED_VOCABULARY",
     "VOCABULARY",
     "CompositionalKind",
     "CompositionalPair",

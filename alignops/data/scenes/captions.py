@@ -1,13 +1,13 @@
-"""Texts about a scene's graph: natural sentences, unordered tags, and loose phrases."""
+"""Texts about a scene's graph: natural sentences, unordered tags, placed tags, loose phrases."""
 
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Literal, get_args
 
 from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES, SIZES
-from alignops.text.scene_graph import SceneGraph
+from alignops.text.scene_graph import Entity, SceneGraph
 
-Style = Literal["natural", "tags", "phrases"]
+Style = Literal["natural", "tags", "placed", "phrases"]
 
 TEMPLATES = (
     "{a} {subject} is {predicate} {b} {object}",
@@ -29,7 +29,12 @@ VOCABULARY = (
     *_SIDE.values(),
     *("a", "the", "is", "there", "to", "of", "and", "something"),
 )
-"""Every word, in lower case, that a caption of any style can hold; commas and full stops apart."""
+"""Every word, in lower case, of captions that are not "placed"; commas and full stops apart."""
+
+PLACED_VOCABULARY = tuple(
+    side + word for side in _SIDE.values() for word in (*SIZES, *COLOURS, *SHAPES)
+)
+"""Every word of a "placed" caption where there is a relation."""
 
 
 def sentence(graph: SceneGraph, template: int) -> str:
@@ -71,6 +76,22 @@ def tags(graph: SceneGraph, rng: Random) -> str:
     return " ".join(rng.sample(words, len(words)))
 
 
+def placed_tags(graph: SceneGraph, rng: Random) -> str:
+    """Name the ends of a relation by a bag of words that hold their side: "leftred rightcircle ...".
+
+    One word for a property and its side: an image tower learns places from it, and no text tower
+    how sentences say them. Where there is no relation: the bag of words.
+    """
+    if not graph.relations:
+        return tags(graph, rng)
+    words = [
+        side + word
+        for entity, side in _ends(graph, rng)
+        for word in (*entity.attributes, entity.noun)
+    ]
+    return " ".join(rng.sample(words, len(words)))
+
+
 def phrases(graph: SceneGraph, rng: Random) -> str:
     """Give one property and the side of each end of a relation, such as "something red left, ...".
 
@@ -79,11 +100,7 @@ def phrases(graph: SceneGraph, rng: Random) -> str:
     """
     if not graph.relations:
         return tags(graph, rng)
-    relation = rng.choice(graph.relations)
-    ends = [
-        (graph.entities[relation.subject], _SIDE[relation.predicate]),
-        (graph.entities[relation.object], _SIDE[INVERSE[relation.predicate]]),
-    ]
+    ends = _ends(graph, rng)
     rng.shuffle(ends)
     return ", ".join(
         f"something {rng.choice((*entity.attributes, entity.noun))} {side}" for entity, side in ends
@@ -102,6 +119,15 @@ def check_styles(styles: Sequence[str]) -> None:
         raise ValueError(f"styles: expected some of {get_args(Style)}, got {tuple(styles)}")
 
 
+def _ends(graph: SceneGraph, rng: Random) -> list[tuple[Entity, str]]:
+    """Draw a relation; its subject and its object, each with its side."""
+    relation = rng.choice(graph.relations)
+    return [
+        (graph.entities[relation.subject], _SIDE[relation.predicate]),
+        (graph.entities[relation.object], _SIDE[INVERSE[relation.predicate]]),
+    ]
+
+
 def _natural(graph: SceneGraph, rng: Random) -> str:
     return sentence(graph, rng.randrange(len(TEMPLATES)))
 
@@ -109,5 +135,6 @@ def _natural(graph: SceneGraph, rng: Random) -> str:
 _WRITERS: dict[str, Callable[[SceneGraph, Random], str]] = {
     "natural": _natural,
     "tags": tags,
+    "placed": placed_tags,
     "phrases": phrases,
 }
