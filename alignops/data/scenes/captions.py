@@ -77,7 +77,7 @@ def tags(graph: SceneGraph, rng: Random) -> str:
 
 
 def placed_tags(graph: SceneGraph, rng: Random) -> str:
-    """Name the ends of a relation by a bag of words that hold their side: "leftred rightcircle ...".
+    """Name both ends of a relation by a bag of words that hold the side: "leftred rightcircle ...".
 
     One word for a property and its side: an image tower learns places from it, and no text tower
     how sentences say them. Where there is no relation: the bag of words.
