@@ -13,6 +13,7 @@ The shares, and how often eager touches the tensor of similarities, are assumpti
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 from unittest import mock
 
@@ -31,10 +32,10 @@ OURS_OF_PEAK, EAGER_OF_PEAK, OF_BANDWIDTH = 0.4, 0.7, 0.8
 # Reads and writes of the similarities, forward + backward: fgm takes two maxima of them, and
 # scatters two gradients that it adds; the others apply elementwise functions, each of which reads
 # and writes them, in both directions.
+TOUCHES = {"fgm": 10, "powerset": 16, "logsumexp": 22}
 # Bytes to or from memory for each index that is sorted. Three passes over a key of 2 bytes and an
 # index of 8, which read the keys twice, are 66; indices are made before, and cut to 4 bytes after.
-SORTED = 90
-TOUCHES = {"fgm": 10, "powerset": 16, "logsumexp": 22}
+SORT_TRAFFIC = 90
 OPS = {
     "fgm": (report.fgm_launches, FGM),
     "powerset": (report.powerset_launches, POWERSET),
@@ -109,13 +110,13 @@ class Kernel:
         return 2 * self.launch.programs * products(self.launch.arguments)
 
     @property
+    def tensors(self) -> list[Tensor]:
+        return [value for value in self.launch.arguments.values() if isinstance(value, Tensor)]
+
+    @property
     def traffic(self) -> int:
         """Bytes of everything that it is given."""
         return sum(tensor.nbytes for tensor in self.tensors)
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        return [value for value in self.launch.arguments.values() if isinstance(value, Tensor)]
 
     @cached_property
     def at_a_time(self) -> int:
@@ -132,10 +133,10 @@ class Kernel:
     @property
     def gathered(self) -> int:
         """Bytes of rows that it gathers from the second level of cache."""
-        if "order" not in self.launch.arguments:
+        if not self.sorted:
             return 0
-        rows = self.launch.arguments["x_rows"] * self.launch.arguments["By"] + self.sorted
-        return rows * self.launch.arguments["y"][0, 0].nbytes
+        a = self.launch.arguments
+        return (a["x_rows"] * a["By"] + self.sorted) * a["y"][0, 0].nbytes
 
     @property
     def sorted(self) -> int:
@@ -159,7 +160,7 @@ class Kernel:
         share, bandwidth = OURS_OF_PEAK * filled, OF_BANDWIDTH * self.gpu.bandwidth
         computing = self.flops / (share * self.peak)
         gathering = self.gathered / (share * self.gpu.cache)
-        sorting = SORTED * self.sorted / bandwidth
+        sorting = SORT_TRAFFIC * self.sorted / bandwidth
         return sorting + max(computing, gathering, self.traffic / bandwidth)
 
 
@@ -180,26 +181,29 @@ def eager_seconds(op: str, x: Tensor, y: Tensor, gpu: Gpu) -> float:
     return computing + touched / (OF_BANDWIDTH * gpu.bandwidth)
 
 
-def gradients(x: Tensor, y: Tensor, gathered: bool) -> list[Launch]:
-    """The kernels of fgm's backward, by either of its two ways."""
-    with mock.patch.object(fgm_backward, "gather_pays", return_value=gathered):
-        return report.fgm_launches(x, y)[1:]
+def fgm_backward_seconds(x: Tensor, y: Tensor, gpu: Gpu, gathers: bool) -> float:
+    """By either of its two ways, whatever is chosen."""
+    with mock.patch.object(fgm_backward, "gather_pays", return_value=gathers):
+        _, *backward = report.fgm_launches(x, y)
+    return sum(Kernel(launch, gpu).seconds for launch in backward)
 
 
-def ways_of_fgm_backward() -> Iterator[str]:
-    """Both ways, for every size and type: which is chosen, and which is faster where."""
-    for dtype in (torch.bfloat16, torch.float32):
-        for size in FGM:
-            with torch.device("meta"):
-                x, y = size.inputs(dtype)
-            times = []
-            for gpu in GPUS:
-                for gathered in (False, True):
-                    kernels = [Kernel(launch, gpu) for launch in gradients(x, y, gathered)]
-                    times.append(f"{sum(kernel.seconds for kernel in kernels) * 1e3:.1f}")
-            chosen = "gather" if fgm_backward.gather_pays(size.n, size.m, dtype) else "dense"
-            shorter = size.n * size.m / (size.n + size.m)
-            yield f"{size} | {dtype} | {shorter:.0f} | {' | '.join(times)} | {chosen}"
+def print_ways_of_fgm_backward() -> None:
+    """How long both take, and which is chosen."""
+    ways = {"dense": False, "gather": True}
+    heads = " | ".join(f"{gpu.name}: {', '.join(ways)}, ms (predicted)" for gpu in GPUS)
+    print(f"\n| fgm backward | type | N M / (N + M) | chosen | {heads} |\n|{'---|' * 6}")
+    for dtype, size in product((torch.bfloat16, torch.float32), FGM):
+        with torch.device("meta"):
+            x, y = size.inputs(dtype)
+        times = (
+            ", ".join(f"{fgm_backward_seconds(x, y, gpu, ways[way]) * 1e3:.1f}" for way in ways)
+            for gpu in GPUS
+        )
+        ratio = size.n * size.m / (size.n + size.m)
+        chosen = "gather" if fgm_backward.gather_pays(size.n, size.m, dtype) else "dense"
+        described = f"{size} | {str(dtype).removeprefix('torch.')} | {ratio:.0f} | {chosen}"
+        print(f"| {described} | {' | '.join(times)} |", flush=True)
 
 
 def main() -> None:
@@ -221,12 +225,7 @@ def main() -> None:
     heads = " | ".join(f"{gpu.name}: ours, eager, ms (predicted)" for gpu in GPUS)
     print(f"\n| op | size, bfloat16 | similarities, GB | {heads} |\n|{'---|' * (3 + len(GPUS))}")
     print("\n".join(totals))
-
-    ways = ("dense", "gather")
-    heads = " | ".join(f"{gpu.name}: {way}, ms (predicted)" for gpu in GPUS for way in ways)
-    print(f"\n| fgm backward | type | N M / (N + M) | {heads} | chosen |\n|{'---|' * 8}")
-    for row in ways_of_fgm_backward():
-        print(f"| {row} |", flush=True)
+    print_ways_of_fgm_backward()
 
 
 if __name__ == "__main__":

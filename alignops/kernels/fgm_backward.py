@@ -18,7 +18,7 @@ from alignops.kernels.launch import launch, pipelines, precision
 from alignops.kernels.tiles import load_rows, valid
 from alignops.reference.fgm import argmax_dtype
 
-# Components whose winners are sorted at a time: a sort takes some 30 bytes for each.
+# Components whose winners are sorted at a time: a sort holds some 34 bytes for each.
 SORTED = 2**24
 
 
@@ -90,6 +90,7 @@ def _gather(
         weight = tl.load(x_share + pair, mask=y_valid, other=0.0)
         grad += weight[:, None] * load_rows(y, y_row, y_valid, first_d, D, SLICE)
 
+    # What the row won for: nothing where it is not valid, whatever the winners say.
     start = i * (N + 1) + k
     end = tl.load(starts + start + tl.where(x_valid, 1, 0))
     for first in range(tl.load(starts + start), end, BLOCK):

@@ -128,3 +128,17 @@ def test_rows_by_winner_come_in_their_order_and_masked_ones_last():
     order, starts = fgm_backward.by_winner(winners, mask, 4)
     assert order.tolist() == [[1, 5, 0, 4, 3, 2]]
     assert starts.tolist() == [[0, 2, 4, 5, 5]]
+
+
+def test_winners_are_sorted_a_bounded_number_at_a_time():
+    x, y = torch.empty(1024, 256, 64, device="meta"), torch.empty(128, 256, 64, device="meta")
+    orders = [launch.arguments.get("order") for launch in report.fgm_launches(x, y)]
+    assert [order.shape[0] for order in orders if order is not None] == [512, 512, 64, 64]
+    assert max(order.numel() for order in orders if order is not None) == fgm_backward.SORTED
+
+
+def test_more_rows_than_torch_sorts_are_multiplied():
+    x, y = torch.empty(1, 64, 8, device="meta"), torch.empty(2**25, 64, 8, device="meta")
+    _, of_x, *of_y = map(report.name, report.fgm_launches(x, y))
+    assert of_x == "fgm_backward_dense"
+    assert set(of_y) == {"fgm_backward_gather"}
