@@ -12,7 +12,11 @@ SIZES = [
     Components("ComAlign", 300, 10, 10, 512),
     Components("FILIP", 64, 196, 77, 256),
 ]
-LARGE = [Components("ComAlign", 1600, 10, 10, 512), Components("FILIP", 512, 196, 77, 256)]
+LARGE = [
+    Components("ComAlign", 1600, 10, 10, 512),
+    Components("FILIP", 512, 196, 77, 256),
+    Components("LongCLIP-L-336px", 128, 576, 248, 768),
+]
 
 
 @over(SIZES, LARGE)

@@ -4,21 +4,24 @@
 
 Kernels are compiled for the GPU, which says how many programs it holds at a time. A grid runs in
 waves of that many, and the last one takes as long as a full one. In a full wave products run at a
-share of the tensor cores' peak; every operand is read from memory once, every result written once,
-at a share of the bandwidth. The longer of both counts. Eager torch does one after the other. The
-shares, and how often eager touches the tensor of similarities, are assumptions.
+share of the tensor cores' peak, and rows are gathered at the same share of the second level of
+cache's; every operand is read from memory once, every result written once, at a share of the
+bandwidth. The longest counts; a sort before it comes on top. Eager torch does one after the other.
+The shares, and how often eager touches the tensor of similarities, are assumptions.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
 from triton import cdiv
 
-from alignops.kernels import report
+from alignops.kernels import fgm_backward, report
 from alignops.kernels.launch import Launch
 from benchmarks.bench_fgm import LARGE as FGM
 from benchmarks.bench_logsumexp import LARGE as LOGSUMEXP
@@ -30,6 +33,9 @@ OURS_OF_PEAK, EAGER_OF_PEAK, OF_BANDWIDTH = 0.4, 0.7, 0.8
 # scatters two gradients that it adds; the others apply elementwise functions, each of which reads
 # and writes them, in both directions.
 TOUCHES = {"fgm": 10, "powerset": 16, "logsumexp": 22}
+# Bytes to or from memory for each index that is sorted. Three passes over a key of 2 bytes and an
+# index of 8, which read the keys twice, are 66; indices are made before, and cut to 4 bytes after.
+SORT_TRAFFIC = 90
 OPS = {
     "fgm": (report.fgm_launches, FGM),
     "powerset": (report.powerset_launches, POWERSET),
@@ -45,12 +51,14 @@ class Gpu:
     generation: report.Gpu
     multiprocessors: int
     flops: float  # per second, dense, bfloat16
+    float32_flops: float  # per second, not on tensor cores
+    cache: float  # bytes per second, of the second level
     bandwidth: float  # bytes per second
 
 
 GPUS = (
-    Gpu("A100 80GB SXM", report.GPUS[0], 108, 312e12, 2.04e12),
-    Gpu("H100 SXM", report.GPUS[1], 132, 989e12, 3.35e12),
+    Gpu("A100 80GB SXM", report.GPUS[0], 108, 312e12, 19.5e12, 5120 * 1.41e9, 2.04e12),
+    Gpu("H100 SXM", report.GPUS[1], 132, 989e12, 67e12, 5120 * 1.755e9, 3.35e12),
 )
 
 
@@ -67,9 +75,10 @@ PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
         * (a["SAMPLES_Y"] * cdiv(a["M"], a["CHUNK_Y"]) * a["CHUNK_Y"])
         * a["D"]
     ),
-    "fgm_backward": lambda a: (
+    "fgm_backward_dense": lambda a: (
         a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * a["SLICE"]
     ),
+    "fgm_backward_gather": lambda a: 0,  # too few to count
     "powerset_forward": lambda a: (
         (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
     ),
@@ -101,16 +110,39 @@ class Kernel:
         return 2 * self.launch.programs * products(self.launch.arguments)
 
     @property
+    def tensors(self) -> list[Tensor]:
+        return [value for value in self.launch.arguments.values() if isinstance(value, Tensor)]
+
+    @property
     def traffic(self) -> int:
         """Bytes of everything that it is given."""
-        tensors = (value for value in self.launch.arguments.values() if isinstance(value, Tensor))
-        return sum(tensor.nbytes for tensor in tensors)
+        return sum(tensor.nbytes for tensor in self.tensors)
 
     @cached_property
     def at_a_time(self) -> int:
         """Programs that the GPU holds."""
         used = report.compiled(self.launch, self.launch.configurations[0], self.gpu.generation)
         return self.gpu.multiprocessors * used.per_multiprocessor(self.gpu.generation)
+
+    @property
+    def peak(self) -> float:
+        """FLOPs per second that its operands may be multiplied at."""
+        in_16_bits = any(t.dtype in (torch.bfloat16, torch.float16) for t in self.tensors)
+        return self.gpu.flops if in_16_bits else self.gpu.float32_flops
+
+    @property
+    def gathered(self) -> int:
+        """Bytes of rows that it gathers from the second level of cache."""
+        if not self.sorted:
+            return 0
+        a = self.launch.arguments
+        return (a["x_rows"] * a["By"] + self.sorted) * a["y"][0, 0].nbytes
+
+    @property
+    def sorted(self) -> int:
+        """Indices that are sorted for it."""
+        order = self.launch.arguments.get("order")
+        return 0 if order is None else order.numel()
 
     @property
     def waves(self) -> int:
@@ -125,8 +157,11 @@ class Kernel:
     @property
     def seconds(self) -> float:
         filled = self.launch.programs / (self.waves * self.at_a_time)
-        computing = self.flops / (OURS_OF_PEAK * filled * self.gpu.flops)
-        return max(computing, self.traffic / (OF_BANDWIDTH * self.gpu.bandwidth))
+        share, bandwidth = OURS_OF_PEAK * filled, OF_BANDWIDTH * self.gpu.bandwidth
+        computing = self.flops / (share * self.peak)
+        gathering = self.gathered / (share * self.gpu.cache)
+        sorting = SORT_TRAFFIC * self.sorted / bandwidth
+        return sorting + max(computing, gathering, self.traffic / bandwidth)
 
 
 def problems() -> Iterator[tuple[str, Size, Tensor, Tensor, list[Launch]]]:
@@ -146,8 +181,33 @@ def eager_seconds(op: str, x: Tensor, y: Tensor, gpu: Gpu) -> float:
     return computing + touched / (OF_BANDWIDTH * gpu.bandwidth)
 
 
+def fgm_backward_seconds(x: Tensor, y: Tensor, gpu: Gpu, gathers: bool) -> float:
+    """By either of its two ways, whatever is chosen."""
+    with mock.patch.object(fgm_backward, "gather_pays", return_value=gathers):
+        _, *backward = report.fgm_launches(x, y)
+    return sum(Kernel(launch, gpu).seconds for launch in backward)
+
+
+def print_ways_of_fgm_backward() -> None:
+    """How long both take, and which is chosen."""
+    ways = {"dense": False, "gather": True}
+    heads = " | ".join(f"{gpu.name}: {', '.join(ways)}, ms (predicted)" for gpu in GPUS)
+    print(f"\n| fgm backward | type | N M / (N + M) | chosen | {heads} |\n|{'---|' * 6}")
+    for dtype, size in product((torch.bfloat16, torch.float32), FGM):
+        with torch.device("meta"):
+            x, y = size.inputs(dtype)
+        times = (
+            ", ".join(f"{fgm_backward_seconds(x, y, gpu, ways[way]) * 1e3:.1f}" for way in ways)
+            for gpu in GPUS
+        )
+        ratio = size.n * size.m / (size.n + size.m)
+        chosen = "gather" if fgm_backward.gather_pays(size.n, size.m, dtype) else "dense"
+        described = f"{size} | {str(dtype).removeprefix('torch.')} | {ratio:.0f} | {chosen}"
+        print(f"| {described} | {' | '.join(times)} |", flush=True)
+
+
 def main() -> None:
-    """Print the predictions, of kernels and then of ops, as Markdown tables."""
+    """Print the predictions, of kernels, of ops, and of fgm's two ways back, in Markdown."""
     print("| kernel | size | GPU | programs | at a time | waves | FLOPs | MB | ms (predicted) |")
     print(f"|{'---|' * 9}")
     totals = []
@@ -165,6 +225,7 @@ def main() -> None:
     heads = " | ".join(f"{gpu.name}: ours, eager, ms (predicted)" for gpu in GPUS)
     print(f"\n| op | size, bfloat16 | similarities, GB | {heads} |\n|{'---|' * (3 + len(GPUS))}")
     print("\n".join(totals))
+    print_ways_of_fgm_backward()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,7 @@
 """Fine-grained matching: both directions from one tile of similarities, which is never stored.
 
-Forward, a program owns some samples of x and some of y, and meets all their components chunk by
-chunk; maxima and winners are in registers until the last chunk. Backward, a program owns a slice of
-some rows' gradients. Every maximum has one winner, so the weights of a tile are made in registers
-from the winners alone, and multiplied densely: at the sizes of published methods tensor cores are
-not much slower at that than a gather of rows, and mostly faster (docs/kernels.md), and it needs
-neither sorting nor atomics.
+A program owns some samples of x and some of y, and meets all their components chunk by chunk;
+maxima and winners are in registers until the last chunk. The backward needs the winners alone.
 """
 
 from functools import lru_cache
@@ -15,6 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from alignops.kernels.fgm_backward import Side, gradient
 from alignops.kernels.gain import scaled
 from alignops.kernels.launch import (
     checked,
@@ -22,12 +19,10 @@ from alignops.kernels.launch import (
     configurations,
     counts,
     launch,
-    pipelines,
     precision,
 )
 from alignops.kernels.tiles import (
     LOWEST,
-    load_rows,
     ordered,
     similarities,
     tile_of_program,
@@ -119,41 +114,6 @@ def _forward(
         tl.store(y_argmax + at, winners, mask=inside[:, :, None] & (y_l < M)[None, None, :])
 
 
-@triton.jit(do_not_specialize=["x_rows", "y_rows", "N", "M", "x_stride", "y_stride"])
-def _backward(
-    y, x_mask, y_mask, x_share, y_share, x_argmax, y_argmax, factor, grad_x,
-    x_rows, y_rows, N, M, D, x_stride, y_stride,
-    BLOCK_X: tl.constexpr, BLOCK_Y: tl.constexpr, SLICE: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    slices = tl.cdiv(D, SLICE)
-    x_block, own_slice = tl.program_id(0) // slices, tl.program_id(0) % slices
-    x_row = x_block.to(tl.int64) * BLOCK_X + tl.arange(0, BLOCK_X)
-    x_valid = valid(x_mask, x_row, x_row < x_rows)
-    x_pair, k = (x_row // N * x_stride)[:, None], (x_row % N)[:, None]
-    grad = tl.zeros((BLOCK_X, SLICE), tl.float32)
-    for first in range(0, y_rows, BLOCK_Y):
-        y_row = first + tl.arange(0, BLOCK_Y).to(tl.int64)
-        y_valid = valid(y_mask, y_row, y_row < y_rows)
-        y_pair, y_l = (y_row // M * y_stride)[None, :], (y_row % M)[None, :]
-        both = x_valid[:, None] & y_valid[None, :]
-
-        x_winner = tl.load(x_argmax + (x_pair * N + k) + y_pair * N, mask=both, other=0)
-        y_winner = tl.load(y_argmax + x_pair * M + (y_pair * M + y_l), mask=both, other=0)
-        from_x = both & (x_winner.to(tl.int32) == y_l)
-        from_y = both & (y_winner.to(tl.int32) == k)
-        weight = tl.load(x_share + x_pair + y_pair, mask=from_x, other=0.0)
-        weight += tl.load(y_share + x_pair + y_pair, mask=from_y, other=0.0)
-
-        other = load_rows(y, y_row, y_valid, own_slice * SLICE, D, SLICE)
-        grad = tl.dot(weight.to(other.dtype), other, grad, input_precision=PRECISION)
-
-    if factor is not None:
-        grad *= tl.load(factor)
-    d = own_slice * SLICE + tl.arange(0, SLICE)
-    inside = (x_row < x_rows)[:, None] & (d < D)[None, :]
-    tl.store(grad_x + (x_row * D)[:, None] + d[None, :], grad, mask=inside)
-
-
 def fgm_similarity(
     x: Tensor,
     y: Tensor,
@@ -202,10 +162,10 @@ def fgm_similarity_backward(
     x_share = grad_x_to_y / counts(x, x_mask)[:, None]
     y_share = grad_y_to_x / counts(y, y_mask)
     grad_x, grad_y = x.new_zeros(x.shape), y.new_zeros(y.shape)
-    of_x = (x_mask, y_mask, x_share, y_share, x_argmax, y_argmax)
-    of_y = (y_mask, x_mask, y_share, x_share, y_argmax, x_argmax)
-    _gradient(grad_x, y, *of_x, shrink, other, 1)
-    _gradient(grad_y, x, *of_y, shrink, 1, other)
+    x_side = Side(x_mask, x_share, x_argmax)
+    y_side = Side(y_mask, y_share, y_argmax)
+    gradient(grad_x, y, x_side, y_side, shrink)
+    gradient(grad_y, x, y_side.of_y(), x_side.of_y(), shrink)
     return grad_x, grad_y
 
 
@@ -268,33 +228,3 @@ def chunks(n: int, m: int, rows: int, columns: int) -> tuple[int, int]:
         candidates or [(rows, columns)],
         key=lambda chunk: (padded(n, chunk[0]) * padded(m, chunk[1]), -chunk[0] * chunk[1]),
     )
-
-
-def _gradient(
-    grad_x: Tensor,
-    y: Tensor,
-    x_mask: Tensor | None,
-    y_mask: Tensor | None,
-    x_share: Tensor,
-    y_share: Tensor,
-    x_argmax: Tensor,
-    y_argmax: Tensor,
-    factor: Tensor | None,
-    x_stride: int,
-    y_stride: int,
-) -> None:
-    """Fill in the gradient of x; pairs as in `_match`."""
-    (batch, n, dim), (other, m, _) = grad_x.shape, y.shape
-    if 0 in (n, m):
-        return
-    block_x, block_y, widest = (32, 32, 128) if y.dtype == torch.float32 else (64, 32, 256)
-    own_slice = min(max(triton.next_power_of_2(dim), 16), widest)
-    launch(
-        _backward,
-        triton.cdiv(batch * n, block_x) * triton.cdiv(dim, own_slice),
-        pipelines(),
-        y=y, x_mask=x_mask, y_mask=y_mask, x_share=x_share, y_share=y_share,
-        x_argmax=x_argmax, y_argmax=y_argmax, factor=factor, grad_x=grad_x,
-        x_rows=batch * n, y_rows=other * m, N=n, M=m, D=dim, x_stride=x_stride, y_stride=y_stride,
-        BLOCK_X=block_x, BLOCK_Y=block_y, SLICE=own_slice, PRECISION=precision(y.dtype),
-    )  # fmt: skip

@@ -87,8 +87,8 @@ def recording() -> Iterator[list[Launch]]:
 
 
 def _configuration(started: Launch) -> triton.Config:
-    default = started.configurations[0]
-    if not _may_tune():
+    default, *others = started.configurations
+    if not others or not _may_tune():
         return default
     key = started.key
     if key not in _fastest and not torch.cuda.is_current_stream_capturing():

@@ -59,6 +59,7 @@ _TYPE_NAMES = {
     torch.uint8: "u8",
     torch.int16: "i16",
     torch.int32: "i32",
+    torch.int64: "i64",
 }
 
 
@@ -118,11 +119,15 @@ def scan_launches(x: Tensor, y: Tensor) -> list[Launch]:
 
 
 def launches(dtype: torch.dtype) -> list[Launch]:
-    """One of every kernel at the papers' sizes: ComAlign's, PowerCLIP's, CLIP's and AAHR's."""
+    """One of every kernel at the papers' sizes.
+
+    They are ComAlign's, those of LongCLIP-L-336px, PowerCLIP's, CLIP's and AAHR's.
+    """
     meta = partial(torch.empty, dtype=dtype, device="meta")
     components, phrases, embeddings = meta(256, 10, 512), meta(256, 24, 512), meta(4096, 512)
     recorded = (
         *fgm_launches(components, components),
+        *fgm_launches(meta(128, 576, 768), meta(128, 248, 768)),
         *powerset_launches(components, phrases),
         *logsumexp_launches(embeddings, embeddings),
         *scan_launches(meta(256, 36, 1024), meta(256, 32, 1024)),

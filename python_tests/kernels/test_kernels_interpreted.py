@@ -14,6 +14,7 @@ from hypothesis import given
 from op_testing import (
     CONTRASTIVE,
     FGM,
+    GATHERED,
     LOGSUMEXP,
     POWERSET,
     SCAN,
@@ -28,12 +29,14 @@ import alignops
 pytest.importorskip("triton")
 CHOSEN = os.environ.get("TRITON_INTERPRET") == "1"
 interpreted = pytest.mark.skipif(not CHOSEN, reason="runs in a process of its own, from here")
-each_op = pytest.mark.parametrize("op", [FGM, POWERSET, LOGSUMEXP, SCAN], ids=str)
+each_op = pytest.mark.parametrize("op", [FGM, GATHERED, POWERSET, LOGSUMEXP, SCAN], ids=str)
 each_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 
+ON_GRID = (FGM, GATHERED)
 # Over the edges of tiles: (batch, n, other, m, dim).
 EDGES = {
     FGM: [(9, 10, 7, 11, 70), (3, 33, 9, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 130)],
+    GATHERED: [(9, 10, 7, 11, 70), (35, 2, 40, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 260)],
     POWERSET: [
         *[(9, 10, 35, 2, 20), (3, 5, 70, 1, 5), (33, 1, 3, 2, 7), (1, 17, 2, 3, 130)],
         (1, 40, 2, 2, 5),  # in float32, regions of an image fill more than a tile
@@ -43,6 +46,7 @@ EDGES = {
 }
 LARGE = {
     FGM: [(2, 140, 3, 70, 9), (1, 300, 2, 260, 4), (2, 3, 2, 257, 300)],
+    GATHERED: [(2, 60, 3, 70, 9), (1, 255, 2, 5, 4), (2, 3, 1, 256, 4)],
     POWERSET: [(2, 70, 4, 5, 9), (1, 130, 2, 2, 300)],
     LOGSUMEXP: [(300, 1, 260, 1, 300)],
 }
@@ -89,7 +93,7 @@ def on_triton():
 @each_dtype
 def test_drawn_problems(op, dtype, on_triton):
     @drawn(max_examples=6)
-    @given(problems(dtype=dtype, grid=op is FGM))
+    @given(problems(dtype=dtype, grid=op in ON_GRID))
     def check(problem):
         assert_matches_reference(op, problem)
 
@@ -101,7 +105,7 @@ def test_drawn_problems(op, dtype, on_triton):
 @pytest.mark.parametrize(("op", "size"), edges(EDGES))
 def test_edges_of_tiles(op, size, dtype, on_triton):
     mask = "random" if math.prod(size) % 2 else "none"
-    assert_matches_reference(op, Problem(*size, dtype, mask, grid=op is FGM, seed=sum(size)))
+    assert_matches_reference(op, Problem(*size, dtype, mask, grid=op in ON_GRID, seed=sum(size)))
 
 
 @interpreted
@@ -110,7 +114,7 @@ def test_edges_of_tiles(op, size, dtype, on_triton):
 @pytest.mark.parametrize("mask", ["none", "random"])
 @pytest.mark.parametrize(("op", "size"), edges(LARGE))
 def test_larger_problems(op, size, mask, dtype, on_triton):
-    assert_matches_reference(op, Problem(*size, dtype, mask, grid=op is FGM))
+    assert_matches_reference(op, Problem(*size, dtype, mask, grid=op in ON_GRID))
 
 
 @interpreted

@@ -5,6 +5,7 @@ import torch
 from op_testing import (
     CONTRASTIVE,
     FGM,
+    GATHERED,
     LOGSUMEXP,
     POWERSET,
     SCAN,
@@ -22,9 +23,9 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
-DIFFERENTIABLE = [FGM, POWERSET, LOGSUMEXP, CONTRASTIVE]
+DIFFERENTIABLE = [FGM, GATHERED, POWERSET, LOGSUMEXP, CONTRASTIVE]
 each_op = pytest.mark.parametrize("op", DIFFERENTIABLE, ids=str)
-each_kernel = pytest.mark.parametrize("op", [FGM, POWERSET, LOGSUMEXP], ids=str)
+each_kernel = pytest.mark.parametrize("op", [FGM, GATHERED, POWERSET, LOGSUMEXP], ids=str)
 each_dtype = pytest.mark.parametrize(
     "dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str
 )
@@ -64,14 +65,14 @@ def assert_matches(op, problem):
 def test_small_problems(op, dtype, mask):
     if op is CONTRASTIVE and mask == "nothing valid":
         pytest.skip("without a positive text the formula by hand has its own way out")
-    assert_matches(op, Problem(5, 9, 7, 11, 37, dtype, mask, grid=op is FGM))
+    assert_matches(op, Problem(5, 9, 7, 11, 37, dtype, mask, grid=op in (FGM, GATHERED)))
 
 
 @each_kernel
 @each_dtype
 @pytest.mark.parametrize("sizes", TILE_EDGES)
 def test_edges_of_tiles(op, dtype, sizes):
-    assert_matches(op, edge_problem(sizes, dtype=dtype, grid=op is FGM))
+    assert_matches(op, edge_problem(sizes, dtype=dtype, grid=op in (FGM, GATHERED)))
 
 
 @each_op
@@ -101,19 +102,27 @@ def test_a_cuda_graph_replays_it_on_new_values(op):
     draw = lambda seed: on_gpu(  # noqa: E731
         op.inputs(Problem(20, 10, 30, 10, 64, torch.bfloat16, "none", seed=seed))
     )
-    inputs = draw(0)
-    op.function(*inputs)  # compiles, and chooses configurations, before the capture
+
+    def step(inputs):
+        outputs = op.function(*inputs)
+        total = sum(output.sum() for output in outputs)
+        return *outputs, *torch.autograd.grad(total, inputs[: op.differentiable])
+
+    inputs, fresh = with_grad(op, draw(0)), with_grad(op, draw(1))
+    before = torch.cuda.Stream()
+    with torch.cuda.stream(before):
+        step(inputs)  # compiles, and chooses configurations, before the capture
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        outputs = op.function(*inputs)
-    fresh = draw(1)
-    for tensor, value in zip(inputs, fresh, strict=True):
-        if tensor is not None:
-            tensor.copy_(value)
+        results = step(inputs)
+    with torch.no_grad():
+        for tensor, value in zip(inputs, fresh, strict=True):
+            if tensor is not None:
+                tensor.copy_(value)
     graph.replay()
-    for output, wanted in zip(outputs, op.function(*fresh), strict=True):
-        assert torch.equal(output, wanted)
+    for result, wanted in zip(results, step(fresh), strict=True):
+        assert torch.equal(result, wanted)
 
 
 @each_kernel

@@ -19,6 +19,21 @@ from alignops.kernels import report
 TARGET = GPUTarget("cuda", 80, 32)
 LAUNCHES = {report.name(launch): launch for launch in report.launches(torch.bfloat16)}
 NAME = re.compile(r"%\w+")
+DEFINED = re.compile(r"(%\w+)(?=(?::\d+)? = )")
+
+
+def renamed(code):
+    """The code with a name of its own for every value: loops that follow each other reuse names."""
+    latest, lines = {}, []
+
+    def of_now(match):
+        return latest.get(match[0], match[0])
+
+    for number, line in enumerate(code.splitlines()):
+        names = DEFINED.findall(line)
+        lines.append(NAME.sub(of_now, DEFINED.sub(rf"\1_{number}", line)))
+        latest |= {name: f"{name}_{number}" for name in names}
+    return "\n".join(lines)
 
 
 class Program:
@@ -34,18 +49,20 @@ class Program:
             TARGET, options, backend.get_codegen_implementation(options), backend.get_module_map(),
             context,
         )  # fmt: skip
-        code = backend.make_ttir(module, {}, options, TARGET.arch).str_nodebug()
+        code = renamed(backend.make_ttir(module, {}, options, TARGET.arch).str_nodebug())
         self.lines = re.findall(r"(%\w+)(?::\d+)? = ([\w.]+) (.*)", code)
         self.definitions = {name: (operation, rest) for name, operation, rest in self.lines}
         # What a loop carries starts as another value.
-        self.starts = dict(re.findall(r"(%arg\d+) = (%\w+)", code))
+        self.starts = dict(re.findall(r"(%arg\w+) = (%\w+)", code))
 
     def addresses(self):
-        """(whether from an argument of the kernel, offset, its type) of blocks of pointers."""
+        """(whether from an argument of the kernel, offset, its type) of pointers and of blocks."""
         for _, operation, rest in self.lines:
-            if operation == "tt.addptr" and "tensor" in rest:
+            if operation == "tt.addptr":
                 base, offset = NAME.findall(rest)[:2]
-                first = self.definitions[base][0] == "tt.splat"
+                if self.definitions.get(offset, [""])[0] == "tt.get_program_id":
+                    continue  # programs are counted in 32 bits
+                first = self.definitions.get(base, ["argument"])[0] in ("argument", "tt.splat")
                 yield first, offset, re.findall(r"i\d+", rest.rpartition(",")[2])[-1]
 
     def computed_from(self, value):

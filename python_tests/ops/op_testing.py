@@ -178,6 +178,9 @@ FGM = Op(
     Problem.components,
     lambda *inputs: inputs,
 )
+# The same with its gradients gathered, which a GPU does from many components on: see `gathering` in
+# python_tests/kernels/conftest.py.
+GATHERED = replace(FGM, name="fgm_similarity_gathered")
 POWERSET = Op(
     "powerset_similarity",
     partial(alignops.powerset_similarity, tau=TAU, zeta=ZETA),
