@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/contrastive.h"
 #include "core/exact_powerset.h"
 #include "core/fgm_backward.h"
 #include "core/fgm_forward.h"
 #include "core/logsumexp.h"
-#include "core/matched.h"
 #include "core/powerset.h"
 #include "plain_runtime.h"
 #include "problem.h"
@@ -245,18 +245,11 @@ class Logsumexp {
   }
 
   Outputs<T> forward() {
-    const int64_t x_blocks = tile_blocks(x_).size(), y_blocks = tile_blocks(y_).size();
-    Buffer<PartialLogsumexp<T>> rows(y_blocks * x_.rows()), cols(x_blocks * y_.rows());
-    for_each_tile<PlainRuntime>(x_, y_, T(kScale), [&](int64_t columns) {
-      return LogsumexpForward<T>(rows.get(), cols.get(), x_.rows(), y_.rows(), columns);
-    });
-    Outputs<T> result;
-    for (int64_t i = 0; i < x_.rows(); ++i) {
-      result.a.push_back(combine(rows.get() + i, y_blocks, x_.rows()));
-    }
-    for (int64_t j = 0; j < y_.rows(); ++j) {
-      result.b.push_back(combine(cols.get() + j, x_blocks, y_.rows()));
-    }
+    const LogsumexpPartials<T> partials(x_, y_);
+    for_each_tile<PlainRuntime>(x_, y_, T(kScale),
+                                [&](int64_t columns) { return partials.epilogue(columns); });
+    Outputs<T> result{std::vector<T>(x_.batch * x_.count), std::vector<T>(y_.batch * y_.count)};
+    partials.combine_into(result.a.data(), result.b.data());
     return saved_ = result;
   }
 
