@@ -68,6 +68,16 @@ std::vector<T> stored(const Components<T>& components, const std::vector<T>& row
   return result;
 }
 
+/// Of values kept where components are stored, those of the valid ones.
+template <class T>
+std::vector<T> of_rows(const Components<T>& components, const std::vector<T>& stored) {
+  std::vector<T> result;
+  for (int64_t row = 0; row < components.rows(); ++row) {
+    result.push_back(stored[components.source(row)]);
+  }
+  return result;
+}
+
 /// The two-product backward of a dense gradient.
 template <class T, class MakeWeigh>
 Gradients<T> dense_gradients(const Components<T>& x, const Components<T>& y, T scale,
@@ -248,9 +258,9 @@ class Logsumexp {
     const LogsumexpPartials<T> partials(x_, y_);
     for_each_tile<PlainRuntime>(x_, y_, T(kScale),
                                 [&](int64_t columns) { return partials.epilogue(columns); });
-    Outputs<T> result{std::vector<T>(x_.batch * x_.count), std::vector<T>(y_.batch * y_.count)};
-    partials.combine_into(result.a.data(), result.b.data());
-    return saved_ = result;
+    std::vector<T> row(x_.batch * x_.count), col(y_.batch * y_.count);
+    partials.combine_into(row.data(), col.data());
+    return saved_ = {of_rows(x_, row), of_rows(y_, col)};
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
