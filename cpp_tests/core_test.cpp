@@ -39,16 +39,16 @@ std::vector<T> draw(size_t length, std::mt19937& random) {
   return result;
 }
 
-/// The slope of the definition's weighted sum along a direction of one side, by finite differences.
-template <template <class> class Op>
-double slope(Problem<double>& problem, std::vector<double>& values,
-             const std::vector<double>& direction, const Outputs<double>& weights) {
+/// The slope of measure() along a direction of the values it depends on, by finite differences.
+template <class Measure>
+double slope(std::vector<double>& values, const std::vector<double>& direction,
+             const Measure& measure) {
   const double step = 1e-7;  // small, as maxima have kinks
   const auto at = [&](double distance) {
     for (size_t i = 0; i < values.size(); ++i) values[i] += distance * direction[i];
-    const Outputs<double> outputs = Op<double>::define(problem);
+    const double result = measure();
     for (size_t i = 0; i < values.size(); ++i) values[i] -= distance * direction[i];
-    return weighted(weights.a, outputs.a) + weighted(weights.b, outputs.b);
+    return result;
   };
   return (at(step) - at(-step)) / (2 * step);
 }
@@ -92,14 +92,15 @@ void check_op(const char* name, const Sizes& sizes) {
 
   const Outputs<T> weights{draw<T>(expected.a.size(), random), draw<T>(expected.b.size(), random)};
   const Gradients<T> gradients = op.backward(weights);
-  const Outputs<double> in_double{{weights.a.begin(), weights.a.end()},
-                                  {weights.b.begin(), weights.b.end()}};
   for (const bool of_x : {true, false}) {
     std::vector<double>& values = of_x ? problem.x.values : problem.y.values;
     const std::vector<T>& gradient = of_x ? gradients.x : gradients.y;
     const auto direction = draw<double>(values.size(), random);
-    expect_close<T>(name, weighted(gradient, direction),
-                    slope<Op>(problem, values, direction, in_double), 10 * norm(gradient));
+    const double expected_slope = slope(values, direction, [&] {
+      const Outputs<double> at = Op<double>::define(problem);
+      return weighted(weights.a, at.a) + weighted(weights.b, at.b);
+    });
+    expect_close<T>(name, weighted(gradient, direction), expected_slope, 10 * norm(gradient));
   }
 }
 
@@ -109,30 +110,65 @@ void check(const char* name, const Sizes& sizes) {
   check_op<Op, float>(name, sizes);
 }
 
-void check_matched(int64_t images, int64_t texts, int64_t dim) {
-  std::mt19937 random(dim);
-  const auto image = draw<float>(images * dim, random), text = draw<float>(texts * dim, random);
-  const auto weights = draw<float>(texts, random);
-  std::vector<int64_t> image_of(texts);
-  for (int64_t& i : image_of) i = random() % images;
-  std::vector<double> expected(images * dim);
-  for (int64_t k = 0; k < texts; ++k) {
-    double sum = 0;
-    for (int64_t d = 0; d < dim; ++d) {
-      sum += static_cast<double>(image[image_of[k] * dim + d]) * text[k * dim + d];
-      expected[image_of[k] * dim + d] += static_cast<double>(weights[k]) * text[k * dim + d];
+/// The printed form over the dense matrix of logits, z[i][k].
+double contrastive_by_formula(const std::vector<std::vector<double>>& z, const Texts& texts) {
+  double of_images = 0, of_texts = 0, anchors = 0, positives = 0;
+  for (size_t i = 0; i < z.size(); ++i) {
+    double sum = 0, own = 0;
+    for (int64_t k = 0; k < texts.count; ++k) {
+      if (texts.image_of[k] != static_cast<int64_t>(i) || !texts.positive[k]) continue;
+      sum += log_sum_exp(z[i]) - z[i][k];
+      of_texts += log_sum_exp(column(z, k)) - z[i][k];
+      ++own;
     }
-    const float result = dot(image.data() + image_of[k] * dim, text.data() + k * dim, dim);
-    expect_close<float>("matched", result, sum, dim);
+    positives += own;
+    if (own == 0) continue;
+    of_images += sum / own;
+    ++anchors;
   }
-  const TextsByImage by_image(image_of.data(), texts, images);
-  std::vector<float> sums(dim), gradient(images * dim);
-  for (int64_t i = 0; i < images; ++i) {
-    matched_image_gradient(by_image, i, weights.data(), text.data(), dim, sums.data(),
-                           gradient.data());
-  }
-  for (size_t i = 0; i < gradient.size(); ++i) {
-    expect_close<float>("gradient of matched", gradient[i], expected[i], texts);
+  return (of_images / anchors + of_texts / positives) / 2;
+}
+
+/// Texts of random images, every third one negative; across several tiles where there are many.
+void check_contrastive(int64_t images, int64_t count, int64_t dim) {
+  std::mt19937 random(dim);
+  Problem<double> problem({images, 1, count, 1, dim, false}, random);
+  std::vector<int64_t> image_of(count);
+  for (int64_t& i : image_of) i = random() % images;
+  const auto positive = std::make_unique<bool[]>(count);  // unlike std::vector's, in memory
+  for (int64_t k = 0; k < count; ++k) positive[k] = k % 3 > 0;
+  const Texts texts{image_of.data(), positive.get(), count};
+  const double scale = 5;
+  const auto define = [&] {
+    std::vector<std::vector<double>> z(images);
+    for (int64_t i = 0; i < images; ++i) {
+      for (int64_t k = 0; k < count; ++k) {
+        z[i].push_back(scale * problem.similarities(i, k)[0][0]);
+      }
+    }
+    return contrastive_by_formula(z, texts);
+  };
+
+  const auto x = problem.x.components(), y = problem.y.components();
+  const ContrastiveWeights<double> weights(texts, images, true);
+  const LogsumexpPartials<double> partials(x, y);
+  std::vector<double> own(count), row(images), col(count);
+  for_each_tile<PlainRuntime>(x, y, scale, [&](int64_t columns) {
+    return ContrastiveForward<double>(partials.epilogue(columns), texts.image_of, own.data());
+  });
+  partials.combine_into(row.data(), col.data());
+  const double loss = contrastive_loss(texts, weights, row.data(), col.data(), own.data());
+  expect_close<double>("contrastive loss", loss, define(), loss);
+
+  const auto gradients = dense_gradients(x, y, scale, [&](int64_t) {
+    return ContrastiveBackward<double>(texts.image_of, weights, row.data(), col.data());
+  });
+  for (const bool of_x : {true, false}) {
+    std::vector<double>& values = of_x ? problem.x.values : problem.y.values;
+    const auto direction = draw<double>(values.size(), random);
+    expect_close<double>("gradient of the contrastive loss",
+                         weighted(of_x ? gradients.x : gradients.y, direction),
+                         slope(values, direction, define), 1);
   }
 }
 
@@ -157,8 +193,8 @@ int main() {
   }
   // Components in thousands: one sample fills several tiles. In float some of so many would tie.
   check_op<Fgm, double>("FGM", {1, 700, 2, 1500, 3, true});
-  check_matched(3, 10, 5);
-  check_matched(70, 300, 33);
+  check_contrastive(3, 10, 5);
+  check_contrastive(260, 300, 3);
   std::printf(failures ? "%d failures\n" : "all hold\n", failures);
   return failures ? 1 : 0;
 }

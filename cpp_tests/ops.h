@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/contrastive.h"
 #include "core/exact_powerset.h"
 #include "core/fgm_backward.h"
 #include "core/fgm_forward.h"
 #include "core/logsumexp.h"
-#include "core/matched.h"
 #include "core/powerset.h"
 #include "plain_runtime.h"
 #include "problem.h"
@@ -64,6 +64,16 @@ std::vector<T> stored(const Components<T>& components, const std::vector<T>& row
   for (int64_t row = 0; row < components.rows(); ++row) {
     std::copy_n(rows.data() + row * components.dim, components.dim,
                 result.data() + components.source(row) * components.dim);
+  }
+  return result;
+}
+
+/// Of values kept where components are stored, those of the valid ones.
+template <class T>
+std::vector<T> of_rows(const Components<T>& components, const std::vector<T>& stored) {
+  std::vector<T> result;
+  for (int64_t row = 0; row < components.rows(); ++row) {
+    result.push_back(stored[components.source(row)]);
   }
   return result;
 }
@@ -245,19 +255,12 @@ class Logsumexp {
   }
 
   Outputs<T> forward() {
-    const int64_t x_blocks = tile_blocks(x_).size(), y_blocks = tile_blocks(y_).size();
-    Buffer<PartialLogsumexp<T>> rows(y_blocks * x_.rows()), cols(x_blocks * y_.rows());
-    for_each_tile<PlainRuntime>(x_, y_, T(kScale), [&](int64_t columns) {
-      return LogsumexpForward<T>(rows.get(), cols.get(), x_.rows(), y_.rows(), columns);
-    });
-    Outputs<T> result;
-    for (int64_t i = 0; i < x_.rows(); ++i) {
-      result.a.push_back(combine(rows.get() + i, y_blocks, x_.rows()));
-    }
-    for (int64_t j = 0; j < y_.rows(); ++j) {
-      result.b.push_back(combine(cols.get() + j, x_blocks, y_.rows()));
-    }
-    return saved_ = result;
+    const LogsumexpPartials<T> partials(x_, y_);
+    for_each_tile<PlainRuntime>(x_, y_, T(kScale),
+                                [&](int64_t columns) { return partials.epilogue(columns); });
+    std::vector<T> row(x_.batch * x_.count), col(y_.batch * y_.count);
+    partials.combine_into(row.data(), col.data());
+    return saved_ = {of_rows(x_, row), of_rows(y_, col)};
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {

@@ -1,4 +1,6 @@
-"""`alignops::multi_positive_contrastive_loss`: MosaiCLIP's, on `similarity_logsumexp`."""
+"""`alignops::multi_positive_contrastive_loss`: MosaiCLIP's, the logits never built."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -6,7 +8,9 @@ from torch.distributed import ProcessGroup
 
 from alignops.ops.arguments import embedding_pair
 from alignops.ops.logsumexp import scale_tensor
-from alignops.ops.matched import matched_similarity
+from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.reference import contrastive as reference
+from alignops.reference.components import accumulation_dtype
 
 _REDUCTIONS = ("mean", "sum")
 
@@ -73,7 +77,7 @@ def multi_positive_contrastive_loss(
     scale = scale_tensor(logit_scale, "logit_scale", image)
     loss: Tensor = torch.ops.alignops.multi_positive_contrastive_loss(
         image, text, text_image, text_is_positive, scale, reduction
-    )
+    )[0]
     return loss
 
 
@@ -90,43 +94,60 @@ def _check_per_text(tensor: Tensor, name: str, dtype: torch.dtype, text: Tensor)
         raise ValueError(f"{name} is on {tensor.device}; expected {text.device}, as text")
 
 
-def _loss(
-    image: Tensor,
-    text: Tensor,
-    text_image: Tensor,
-    text_is_positive: Tensor | None,
-    logit_scale: Tensor,
-    reduction: str = "mean",
-) -> Tensor:
-    row, col = torch.ops.alignops.similarity_logsumexp(image, text, logit_scale)
-    matched = logit_scale * matched_similarity(image, text, text_image)
-    of_image, of_text = _weights(row, text_image, text_is_positive, reduction)
-    image_terms = of_image * (row.index_select(0, text_image) - matched)
-    loss: Tensor = (image_terms + of_text * (col - matched)).sum() / 2
-    return loss
+def _fake(
+    image: Tensor, text: Tensor, text_image: Tensor, *unused: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    dtype = accumulation_dtype(image.dtype)
+    return (
+        image.new_empty((), dtype=dtype),
+        image.new_empty(image.shape[:1], dtype=dtype),
+        text.new_empty(text.shape[:1], dtype=dtype),
+    )
 
 
-@torch.no_grad()
-def _weights(
-    row: Tensor, text_image: Tensor, text_is_positive: Tensor | None, reduction: str
-) -> tuple[Tensor, Tensor]:
-    """What each text counts (T,) in the loss of the images and in that of the texts."""
-    if text_is_positive is None:
-        of_text = row.new_ones(text_image.shape)
-    else:
-        of_text = text_is_positive.to(row.dtype)
-    positives = row.new_zeros(row.shape).index_add(0, text_image, of_text)
-    of_image = of_text / positives.clamp(min=1).index_select(0, text_image)
-    if reduction == "sum":
-        return of_image, of_text
-    images = (positives > 0).sum().clamp(min=1)
-    return of_image / images, of_text / of_text.sum().clamp(min=1)
+def _fake_backward(
+    grad: Tensor, image: Tensor, text: Tensor, *unused: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    return image.new_empty(image.shape), text.new_empty(text.shape), grad.new_empty(())
 
 
-# Composite: autograd, fake tensors and every device come from the ops it is made of.
-torch.library.define(
-    "alignops::multi_positive_contrastive_loss",
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *tensors, ctx.reduction = inputs
+    _, row, col = output
+    ctx.save_for_backward(*tensors, row, col)
+    # The loss is what is asked for: of the denominators, only similarity_logsumexp has a gradient.
+    ctx.mark_non_differentiable(row, col)
+
+
+def _backward(ctx: Any, grad: Tensor, *of_denominators: Tensor) -> tuple[Tensor | None, ...]:
+    *tensors, row, col = ctx.saved_tensors
+    of_image, of_text, of_scale = torch.ops.alignops.multi_positive_contrastive_loss_backward(
+        grad, *tensors, ctx.reduction, row, col
+    )
+    return of_image, of_text, None, None, of_scale, None
+
+
+define_op(
+    "multi_positive_contrastive_loss",
     "(Tensor image, Tensor text, Tensor text_image, Tensor? text_is_positive, Tensor logit_scale,"
-    ' str reduction="mean") -> Tensor',
+    ' str reduction="mean") -> (Tensor loss, Tensor row, Tensor col)',
+    reference=reference.multi_positive_contrastive_loss,
+    fake=_fake,
 )
-torch.library.impl("alignops::multi_positive_contrastive_loss", "CompositeImplicitAutograd")(_loss)
+define_op(
+    "multi_positive_contrastive_loss_backward",
+    "(Tensor grad, Tensor image, Tensor text, Tensor text_image, Tensor? text_is_positive,"
+    " Tensor logit_scale, str reduction, Tensor row, Tensor col)"
+    " -> (Tensor grad_image, Tensor grad_text, Tensor grad_scale)",
+    reference=reference.multi_positive_contrastive_loss_backward,
+    fake=_fake_backward,
+)
+torch.library.register_autograd(
+    "alignops::multi_positive_contrastive_loss", _backward, setup_context=_setup_context
+)
+block_second_derivative(
+    "multi_positive_contrastive_loss_backward", "multi_positive_contrastive_loss"
+)
+use_triton(
+    "contrastive", "multi_positive_contrastive_loss", "multi_positive_contrastive_loss_backward"
+)

@@ -109,6 +109,55 @@ class LogsumexpForward {
   Buffer<T> top_, sum_;
 };
 
+/// The partials of all tiles of a problem: its denominators in the making.
+template <class In>
+class LogsumexpPartials {
+  using T = Accumulator<In>;
+
+ public:
+  LogsumexpPartials(const Components<In>& x, const Components<In>& y)
+      : x_(x),
+        y_(y),
+        x_blocks_(tile_blocks(x).size()),
+        y_blocks_(tile_blocks(y).size()),
+        rows_(y_blocks_ * x.rows()),
+        cols_(x_blocks_ * y.rows()) {}
+
+  LogsumexpForward<T> epilogue(int64_t max_columns) const {
+    return {rows_.get(), cols_.get(), x_.rows(), y_.rows(), max_columns};
+  }
+
+  /// Write those of all valid rows and columns where their components are stored.
+  void combine_into(T* row, T* col) const {
+    for (int64_t i = 0; i < x_.rows(); ++i) {
+      row[x_.source(i)] = combine(rows_.get() + i, y_blocks_, x_.rows());
+    }
+    for (int64_t j = 0; j < y_.rows(); ++j) {
+      col[y_.source(j)] = combine(cols_.get() + j, x_blocks_, y_.rows());
+    }
+  }
+
+ private:
+  const Components<In>&x_, &y_;
+  const int64_t x_blocks_, y_blocks_;
+  const Buffer<PartialLogsumexp<T>> rows_, cols_;
+};
+
+/// The sum over rows of <gradient, row>, which is the gradient of scale before the gradient takes
+/// the scale itself.
+template <class In>
+double inner_product(const Components<In>& components, const Accumulator<In>* gradient) {
+  double sum = 0;
+  for (int64_t row = 0; row < components.rows(); ++row) {
+    const In* in = components.data + components.source(row) * components.dim;
+    const Accumulator<In>* grad = gradient + row * components.dim;
+    for (int64_t d = 0; d < components.dim; ++d) {
+      sum += static_cast<double>(grad[d]) * static_cast<Accumulator<In>>(in[d]);
+    }
+  }
+  return sum;
+}
+
 /// Backward epilogue: grad_row * softmax over the row + grad_col * softmax over the column, in
 /// place of s.
 template <class T>

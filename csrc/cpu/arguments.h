@@ -102,6 +102,16 @@ inline Tensor checked(const Tensor& tensor, torch::headeronly::IntHeaderOnlyArra
   return torch::stable::contiguous(tensor);
 }
 
+/// The value of a 0-d tensor of type T.
+template <class T>
+inline T scalar(const Tensor& tensor) {
+  STD_TORCH_CHECK(
+      tensor.numel() == 1 &&
+          tensor.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
+      "expected a scale, or a loss's gradient, as a 0-d tensor of the accumulation type");
+  return *static_cast<const T*>(tensor.const_data_ptr());
+}
+
 inline Tensor zeros(const Tensor& like, torch::headeronly::IntHeaderOnlyArrayRef shape,
                     ScalarType type) {
   return torch::stable::new_zeros(like, shape, type);

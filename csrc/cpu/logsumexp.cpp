@@ -12,29 +12,12 @@
 namespace alignops {
 namespace {
 
-template <class T>
-T scalar(const Tensor& scale) {
-  STD_TORCH_CHECK(
-      scale.numel() == 1 && scale.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
-      "expected scale as a 0-d tensor of the accumulation type");
-  return *data<T>(scale);
-}
-
 /// A result over all stored rows, `value` where none is computed.
 template <class T>
 Tensor filled(const Tensor& like, T value) {
   Tensor result = zeros(like, {like.size(0)}, accumulation_type(like));
   std::fill_n(data<T>(result), like.size(0), value);
   return result;
-}
-
-template <class In>
-void combine_all(const Components<In>& components,
-                 const PartialLogsumexp<Accumulator<In>>* partials, int64_t count,
-                 Accumulator<In>* out) {
-  for (int64_t row = 0; row < components.rows(); ++row) {
-    out[components.source(row)] = combine(partials + row, count, components.rows());
-  }
 }
 
 std::tuple<Tensor, Tensor> similarity_logsumexp(const Tensor& x, const Tensor& y,
@@ -46,15 +29,13 @@ std::tuple<Tensor, Tensor> similarity_logsumexp(const Tensor& x, const Tensor& y
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    const int64_t x_blocks = tile_blocks(xs).size(), y_blocks = tile_blocks(ys).size();
-    Buffer<PartialLogsumexp<T>> rows(y_blocks * xs.rows()), cols(x_blocks * ys.rows());
+    const LogsumexpPartials<In> partials(xs, ys);
     for_each_tile<TorchRuntime>(xs, ys, scalar<T>(scale), [&](int64_t max_columns) {
-      return LogsumexpForward<T>(rows.get(), cols.get(), xs.rows(), ys.rows(), max_columns);
+      return partials.epilogue(max_columns);
     });
     const T nothing = -std::numeric_limits<T>::infinity();
     Tensor row = filled<T>(x, nothing), col = filled<T>(y, nothing);
-    combine_all(xs, rows.get(), y_blocks, data<T>(row));
-    combine_all(ys, cols.get(), x_blocks, data<T>(col));
+    partials.combine_into(data<T>(row), data<T>(col));
     return {row, col};
   });
 }
@@ -68,21 +49,6 @@ Buffer<Accumulator<In>> gathered(const Components<In>& components, const Tensor&
   Buffer<Accumulator<In>> result(components.rows());
   for (int64_t row = 0; row < components.rows(); ++row) result[row] = from[components.source(row)];
   return result;
-}
-
-/// The sum over rows of <gradient, row>, which is the gradient of scale before the gradient takes
-/// the scale itself.
-template <class In>
-double inner_product(const Components<In>& components, const Accumulator<In>* gradient) {
-  double sum = 0;
-  for (int64_t row = 0; row < components.rows(); ++row) {
-    const In* in = components.data + components.source(row) * components.dim;
-    const Accumulator<In>* grad = gradient + row * components.dim;
-    for (int64_t d = 0; d < components.dim; ++d) {
-      sum += static_cast<double>(grad[d]) * static_cast<Accumulator<In>>(in[d]);
-    }
-  }
-  return sum;
 }
 
 std::tuple<Tensor, Tensor, Tensor> similarity_logsumexp_backward(

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 import alignops  # noqa: F401  (defines the ops)
-from alignops.kernels import fgm, logsumexp, powerset, scan
+from alignops.kernels import contrastive, fgm, logsumexp, powerset, scan
 
 GUARD = 1 << 16
 PATTERN = 0xFF
@@ -20,6 +20,7 @@ _MODULES = {
     "fgm_similarity": fgm,
     "powerset_similarity": powerset,
     "similarity_logsumexp": logsumexp,
+    "multi_positive_contrastive_loss": contrastive,
     "scan_similarity": scan,
 }
 LAUNCHERS = {

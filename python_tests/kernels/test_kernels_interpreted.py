@@ -118,8 +118,10 @@ def test_larger_problems(op, size, mask, dtype, on_triton):
 
 
 @interpreted
-def test_the_contrastive_loss_stands_on_them(on_triton):
-    assert_matches_reference(CONTRASTIVE, Problem(5, 2, 9, 1, 20, torch.float32))
+@each_dtype
+@pytest.mark.parametrize("mask", ["none", "random"])
+def test_the_contrastive_loss_stands_on_them(mask, dtype, on_triton):
+    assert_matches_reference(CONTRASTIVE, Problem(5, 2, 9, 1, 20, dtype, mask))
 
 
 @interpreted

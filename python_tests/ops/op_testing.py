@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import alignops
-from alignops.ops.matched import matched_similarity
-from alignops.reference import exact_powerset, fgm, logsumexp, matched, powerset, scan
+from alignops.reference import exact_powerset, fgm, logsumexp, powerset, scan
 
 TAU, ZETA = 0.1, 0.75
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -65,11 +64,6 @@ class Problem:
         text = text[: len(text) if len(image) else 0]
         text_image = torch.randint(max(len(image), 1), (len(text),), generator=generator)
         return image, text, scale, text_image, self._mask((len(text), 1), generator, rows=True)
-
-    def texts_with_image(self) -> tuple[Tensor, ...]:
-        """image (B, D), text (T, D), text_image (T,)."""
-        image, text, _, text_image, _ = self.images_and_texts()
-        return image, text, text_image
 
     def _side(self, shape: tuple[int, int], generator: torch.Generator):
         if self.grid:
@@ -211,13 +205,6 @@ CONTRASTIVE = Op(
     Problem.images_and_texts,
     lambda image, text, scale, of, positive: (image, text, of, positive, scale, "mean"),
     differentiable=3,
-)
-MATCHED = Op(
-    "matched_similarity",
-    lambda image, text, of: (matched_similarity(image, text, of),),
-    lambda image, text, of: (matched.matched_similarity(image, text, of),),
-    Problem.texts_with_image,
-    lambda *inputs: inputs,
 )
 SCAN = Op(
     "scan_similarity",

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -11,10 +12,13 @@ from op_testing import (
     contrastive_by_formula,
     drawn,
     problems,
+    with_grad,
 )
 from torch.nn.functional import cross_entropy, normalize
 
+import alignops
 from alignops import multi_positive_contrastive_loss
+from alignops.ops import backend
 
 
 def embeddings(count, dim=6, seed=0):
@@ -63,6 +67,48 @@ def test_is_mosaiclips_formula(reduction, problem):
 @given(problems())
 def test_gradients_match_the_formula(problem):
     assert_matches_reference(CONTRASTIVE, problem)
+
+
+@pytest.mark.parametrize(("images", "texts"), [(511, 3), (3, 513), (260, 300)])
+def test_texts_meet_their_images_across_tiles(images, texts):
+    problem = Problem(images, 1, texts, 1, 17, torch.float32)
+    assert_matches_reference(CONTRASTIVE, problem)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_reference_backend_gives_the_same(reduction):
+    inputs = with_grad(CONTRASTIVE, Problem().images_and_texts())
+    own = CONTRASTIVE.function(*inputs, reduction)[0]
+    of_own = torch.autograd.grad(own, inputs[:3])
+    with backend("reference"):
+        defined = CONTRASTIVE.function(*inputs, reduction)[0]
+        of_defined = torch.autograd.grad(defined, inputs[:3])
+    for result, expected in zip((own, *of_own), (defined, *of_defined), strict=True):
+        torch.testing.assert_close(result, expected)
+
+
+@pytest.mark.parametrize("where", ["compiled", "reference"])
+def test_a_nan_of_a_negative_text_shows(where):
+    text = embeddings(3, seed=1)
+    text[2] = torch.nan
+    with backend("reference") if where == "reference" else nullcontext():
+        loss = multi_positive_contrastive_loss(
+            embeddings(2),
+            text,
+            torch.tensor([0, 1, 1]),
+            torch.tensor([True, True, False]),
+            logit_scale=2.0,
+        )
+    assert loss.isnan()
+
+
+@pytest.mark.skipif(not alignops.build_info()["loaded"], reason="the compiled kernel's own check")
+@pytest.mark.parametrize("image", [-1, 2])
+def test_a_text_of_no_image_is_refused(image):
+    with pytest.raises(RuntimeError, match=rf"text_image\[1\] is {image}; .* one of 2 images"):
+        multi_positive_contrastive_loss(
+            embeddings(2), embeddings(2), torch.tensor([0, image]), logit_scale=1.0
+        )
 
 
 @pytest.mark.parametrize("mask", ["none", "random"])

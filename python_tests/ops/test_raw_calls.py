@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 from child_process import run_python
-from op_testing import COMPONENT_OPS, LOGSUMEXP, Problem
+from op_testing import COMPONENT_OPS, CONTRASTIVE, LOGSUMEXP, Problem
 
 import alignops
 
@@ -39,10 +39,12 @@ def backward_arguments(op, arguments):
         "powerset_similarity": outputs[:1],
         "exact_powerset_similarity": (),
         "similarity_logsumexp": outputs,
+        "multi_positive_contrastive_loss": outputs[1:],
     }[op.name]
+    differentiable = outputs[:1] if op is CONTRASTIVE else outputs[:2]
     tensors = [a for a in arguments if not isinstance(a, float)]
     numbers = [a for a in arguments if isinstance(a, float)]
-    return [*map(torch.ones_like, outputs[:2]), *tensors, *saved, *numbers]
+    return [*map(torch.ones_like, differentiable), *tensors, *saved, *numbers]
 
 
 def unfitting(arguments):
@@ -57,8 +59,10 @@ def unfitting(arguments):
 
 
 if __name__ == "__main__":
-    for op in (*COMPONENT_OPS, LOGSUMEXP):
+    for op in (*COMPONENT_OPS, LOGSUMEXP, CONTRASTIVE):
         arguments = op.raw(*op.inputs(Problem(dtype=torch.float32)))
+        if op is CONTRASTIVE:
+            arguments[2][-1] = len(arguments[0]) - 1  # without the last image, this text has none
         backward = getattr(torch.ops.alignops, f"{op.name}_backward").default
         print_what_is_accepted(op.name, op.overload, arguments)
         print_what_is_accepted(f"{op.name}_backward", backward, backward_arguments(op, arguments))

@@ -6,7 +6,12 @@ from op_testing import COMPONENT_OPS, LOGSUMEXP, Problem, evaluate
 import alignops
 from alignops.ops import backend, registration
 
-KERNELS = ("fgm_similarity", "powerset_similarity", "similarity_logsumexp")
+KERNELS = (
+    "fgm_similarity",
+    "powerset_similarity",
+    "similarity_logsumexp",
+    "multi_positive_contrastive_loss",
+)
 each_kernel = pytest.mark.parametrize(
     "name", [n + p for n in KERNELS for p in ("", "_backward")] + ["scan_similarity"]
 )

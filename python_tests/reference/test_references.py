@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 import torch
 
-from alignops.reference import exact_powerset, fgm, logsumexp, powerset
+from alignops.reference import contrastive, exact_powerset, fgm, logsumexp, powerset
 
 TAU, ZETA = 0.3, 0.6
 GENERATOR = torch.Generator().manual_seed(0)
@@ -95,6 +95,43 @@ def test_logsumexp_backward_is_what_autograd_derives(masks):
     expected = torch.autograd.grad(outputs, leaves, seeds)
     saved = [o.detach() for o in outputs]
     gradients = logsumexp.similarity_logsumexp_backward(*seeds, X[0], Y[0], SCALE, *masks, *saved)
+    for gradient, wanted in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, wanted)
+
+
+# Image 1 has no text, image 3 only a negative one.
+OF, POSITIVE = torch.tensor([0, 2, 2, 0, 3]), torch.tensor([True, True, True, False, False])
+TEXTS = torch.randn(5, 5, generator=GENERATOR, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_contrastive_is_its_definition(reduction):
+    loss, row, col = contrastive.multi_positive_contrastive_loss(
+        X[2], TEXTS, OF, POSITIVE, SCALE, reduction
+    )
+    z = 2.0 * X[2] @ TEXTS.T
+    of_image, of_text = z.log_softmax(1), z.log_softmax(0)
+    by_image = -of_image[0, 0] - (of_image[2, 1] + of_image[2, 2]) / 2
+    by_text = -of_text[0, 0] - of_text[2, 1] - of_text[2, 2]
+    if reduction == "mean":
+        by_image, by_text = by_image / 2, by_text / 3
+    assert loss.item() == pytest.approx(((by_image + by_text) / 2).item())
+    assert row.tolist() == pytest.approx(z.exp().sum(1).log().tolist())
+    assert col.tolist() == pytest.approx(z.exp().sum(0).log().tolist())
+
+
+@pytest.mark.parametrize("positive", [None, POSITIVE], ids=["all", "some"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_contrastive_backward_is_what_autograd_derives(reduction, positive):
+    leaves = [t.clone().requires_grad_() for t in (X[2], TEXTS, SCALE)]
+    loss, row, col = contrastive.multi_positive_contrastive_loss(
+        *leaves[:2], OF, positive, leaves[2], reduction
+    )
+    grad = torch.tensor(1.5, dtype=torch.float64)
+    expected = torch.autograd.grad(loss, leaves, grad)
+    gradients = contrastive.multi_positive_contrastive_loss_backward(
+        grad, X[2], TEXTS, OF, positive, SCALE, reduction, row.detach(), col.detach()
+    )
     for gradient, wanted in zip(gradients, expected, strict=True):
         torch.testing.assert_close(gradient, wanted)
 

@@ -1,0 +1,53 @@
+"""The multi-positive contrastive loss: its denominators by Triton, the few values beside in torch.
+
+No step waits for the device.
+"""
+
+from torch import Tensor
+
+from alignops.kernels import logsumexp
+from alignops.reference.components import accumulated
+from alignops.reference.contrastive import total, weights
+
+
+def multi_positive_contrastive_loss(
+    image: Tensor,
+    text: Tensor,
+    text_image: Tensor,
+    text_is_positive: Tensor | None,
+    logit_scale: Tensor,
+    reduction: str = "mean",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(loss (), row (B,), col (T,)) of `alignops::multi_positive_contrastive_loss`."""
+    row, col = logsumexp.similarity_logsumexp(image, text, logit_scale)
+    own_images = accumulated(image, None).index_select(0, text_image)
+    own = logit_scale * (own_images * accumulated(text, None)).sum(1)
+    of = weights(row, text_image, text_is_positive, reduction)
+    return total(of, row, col, own, text_image), row, col
+
+
+def multi_positive_contrastive_loss_backward(
+    grad: Tensor,
+    image: Tensor,
+    text: Tensor,
+    text_image: Tensor,
+    text_is_positive: Tensor | None,
+    logit_scale: Tensor,
+    reduction: str,
+    row: Tensor,
+    col: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of `alignops::multi_positive_contrastive_loss_backward`."""
+    of = weights(row, text_image, text_is_positive, reduction)
+    grad_image, grad_text, grad_scale = logsumexp.similarity_logsumexp_backward(
+        grad * of.of_row, grad * of.of_text, image, text, logit_scale, None, None, row, col
+    )
+    images, texts = accumulated(image, None), accumulated(text, None)
+    of_own = (-grad * (of.of_image + of.of_text)).unsqueeze(1)
+    own_images = of_own * images.index_select(0, text_image)
+    own_texts = images.new_zeros(images.shape).index_add(0, text_image, of_own * texts)
+    return (
+        grad_image + (logit_scale * own_texts).to(image.dtype),
+        grad_text + (logit_scale * own_images).to(text.dtype),
+        grad_scale + (own_images * texts).sum(),
+    )

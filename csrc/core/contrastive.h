@@ -1,0 +1,115 @@
+// The multi-positive contrastive loss: what a text counts, and the epilogues of logsumexp that also
+// see to the logits of texts with their own images.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/logsumexp.h"
+
+namespace alignops {
+
+/// The texts of a problem: the image of each, whether it is a positive one (null: all are).
+struct Texts {
+  const int64_t* image_of;
+  const bool* positive;
+  int64_t count;
+};
+
+/// What stands before each term of the loss, which is
+///   sum over texts k of of_image[k] (row[image_of[k]] - own[k]) + of_text[k] (col[k] - own[k]);
+/// of_row[i] is the sum of of_image[k] over the texts of image i.
+template <class T>
+struct ContrastiveWeights {
+  Buffer<T> of_row, of_image, of_text;
+
+  ContrastiveWeights(const Texts& texts, int64_t images, bool mean)
+      : of_row(images), of_image(texts.count), of_text(texts.count) {
+    std::vector<int64_t> positives(images);
+    int64_t positive_texts = 0;
+    for (int64_t k = 0; k < texts.count; ++k) {
+      if (texts.positive && !texts.positive[k]) continue;
+      ++positives[texts.image_of[k]];
+      ++positive_texts;
+    }
+    const int64_t anchors = images - std::count(positives.begin(), positives.end(), 0);
+    const double half_of_row = mean ? 0.5 / std::max<int64_t>(anchors, 1) : 0.5;
+    const double half_of_text = mean ? 0.5 / std::max<int64_t>(positive_texts, 1) : 0.5;
+    for (int64_t i = 0; i < images; ++i) of_row[i] = T(positives[i] > 0 ? half_of_row : 0);
+    for (int64_t k = 0; k < texts.count; ++k) {
+      const bool counts = !texts.positive || texts.positive[k];
+      of_image[k] = T(counts ? half_of_row / positives[texts.image_of[k]] : 0);
+      of_text[k] = T(counts ? half_of_text : 0);
+    }
+  }
+};
+
+/// The loss, from the denominators and the logits of texts with their own images. A term that
+/// counts nothing is added too: NaN times 0 is NaN.
+template <class T>
+inline T contrastive_loss(const Texts& texts, const ContrastiveWeights<T>& weights, const T* row,
+                          const T* col, const T* own) {
+  double sum = 0;
+  for (int64_t k = 0; k < texts.count; ++k) {
+    sum += weights.of_image[k] * (static_cast<double>(row[texts.image_of[k]]) - own[k]);
+    sum += weights.of_text[k] * (static_cast<double>(col[k]) - own[k]);
+  }
+  return static_cast<T>(sum);
+}
+
+/// Call body(k, at) for each text k of a tile whose image is in the tile too: their logit is at
+/// `at`.
+template <class Body>
+inline void for_each_own(const int64_t* image_of, const Block& images, const Block& texts,
+                         const Body& body) {
+  for (int64_t k = texts.begin; k < texts.end; ++k) {
+    const int64_t i = image_of[k];
+    if (i < images.begin || i >= images.end) continue;
+    body(k, (i - images.begin) * texts.rows() + k - texts.begin);
+  }
+}
+
+/// Forward epilogue: the partial denominators of one tile, and each text's logit with its image.
+template <class T>
+class ContrastiveForward {
+ public:
+  ContrastiveForward(LogsumexpForward<T> denominators, const int64_t* image_of, T* own)
+      : denominators_(std::move(denominators)), image_of_(image_of), own_(own) {}
+
+  void operator()(const T* tile, const Block& xb, const Block& yb) const {
+    denominators_(tile, xb, yb);
+    for_each_own(image_of_, xb, yb, [&](int64_t k, int64_t at) { own_[k] = tile[at]; });
+  }
+
+ private:
+  LogsumexpForward<T> denominators_;
+  const int64_t* const image_of_;
+  T* const own_;
+};
+
+/// Backward epilogue: the gradient of the loss by the logits, in place of them.
+template <class T>
+class ContrastiveBackward {
+ public:
+  ContrastiveBackward(const int64_t* image_of, const ContrastiveWeights<T>& weights, const T* row,
+                      const T* col)
+      : denominators_(weights.of_row.get(), weights.of_text.get(), row, col),
+        image_of_(image_of),
+        weights_(weights) {}
+
+  void operator()(T* tile, const Block& xb, const Block& yb) const {
+    denominators_(tile, xb, yb);
+    for_each_own(image_of_, xb, yb, [&](int64_t k, int64_t at) {
+      tile[at] -= weights_.of_image[k] + weights_.of_text[k];
+    });
+  }
+
+ private:
+  const LogsumexpBackward<T> denominators_;
+  const int64_t* const image_of_;
+  const ContrastiveWeights<T>& weights_;
+};
+
+}  // namespace alignops

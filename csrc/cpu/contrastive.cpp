@@ -1,0 +1,113 @@
+// alignops::multi_positive_contrastive_loss on the CPU.
+#include "core/contrastive.h"
+
+#include <torch/csrc/stable/library.h>
+
+#include <string>
+#include <tuple>
+
+#include "cpu/gradients.h"
+#include "cpu/runtime.h"
+
+namespace alignops {
+namespace {
+
+/// What forward and backward are given beside the embeddings, checked.
+class TextArguments {
+ public:
+  TextArguments(const Tensor& image, const Tensor& text, const Tensor& text_image,
+                const std::optional<Tensor>& text_is_positive, const std::string& reduction)
+      : images_(image.size(0)),
+        count_(text.size(0)),
+        mean_(reduction == "mean"),
+        image_of_(checked(text_image, {count_}, ScalarType::Long)) {
+    if (text_is_positive) positive_ = checked(*text_is_positive, {count_}, ScalarType::Bool);
+    STD_TORCH_CHECK(mean_ || reduction == "sum", "reduction is ", reduction,
+                    "; expected mean or sum");
+    const int64_t* image_of = texts().image_of;
+    for (int64_t k = 0; k < count_; ++k) {
+      STD_TORCH_CHECK(0 <= image_of[k] && image_of[k] < images_, "text_image[", k, "] is ",
+                      image_of[k], "; expected the index of one of ", images_, " images");
+    }
+  }
+
+  Texts texts() const {
+    return {data<int64_t>(image_of_), positive_ ? data<bool>(*positive_) : nullptr, count_};
+  }
+
+  template <class T>
+  ContrastiveWeights<T> weights() const {
+    return {texts(), images_, mean_};
+  }
+
+ private:
+  const int64_t images_, count_;
+  const bool mean_;
+  const Tensor image_of_;
+  std::optional<Tensor> positive_;
+};
+
+std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss(
+    const Tensor& image, const Tensor& text, const Tensor& text_image,
+    const std::optional<Tensor>& text_is_positive, const Tensor& logit_scale,
+    const std::string& reduction) {
+  const Pair pair(image, text, std::nullopt, std::nullopt, 2);
+  const TextArguments arguments(image, text, text_image, text_is_positive, reduction);
+  const ScalarType type = accumulation_type(image);
+  Tensor loss = zeros(image, {}, type);
+  Tensor row = zeros(image, {image.size(0)}, type), col = zeros(text, {text.size(0)}, type);
+  dispatch(image, [&](auto in) {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto images = pair.x_components<In>(), rows = pair.y_components<In>();
+    const Texts texts = arguments.texts();
+    const LogsumexpPartials<In> partials(images, rows);
+    const Buffer<T> own(texts.count);
+    for_each_tile<TorchRuntime>(images, rows, scalar<T>(logit_scale), [&](int64_t max_columns) {
+      return ContrastiveForward<T>(partials.epilogue(max_columns), texts.image_of, own.get());
+    });
+    partials.combine_into(data<T>(row), data<T>(col));
+    *data<T>(loss) =
+        contrastive_loss(texts, arguments.weights<T>(), data<T>(row), data<T>(col), own.get());
+  });
+  return {loss, row, col};
+}
+
+std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss_backward(
+    const Tensor& grad, const Tensor& image, const Tensor& text, const Tensor& text_image,
+    const std::optional<Tensor>& text_is_positive, const Tensor& logit_scale,
+    const std::string& reduction, const Tensor& row, const Tensor& col) {
+  const Pair pair(image, text, std::nullopt, std::nullopt, 2);
+  const TextArguments arguments(image, text, text_image, text_is_positive, reduction);
+  const ScalarType type = accumulation_type(image);
+  const Tensor of_images = checked(row, {image.size(0)}, type);
+  const Tensor of_texts = checked(col, {text.size(0)}, type);
+  return dispatch(image, [&](auto in) -> std::tuple<Tensor, Tensor, Tensor> {
+    using In = decltype(in);
+    using T = Accumulator<In>;
+    const auto images = pair.x_components<In>(), rows = pair.y_components<In>();
+    const Texts texts = arguments.texts();
+    const auto weights = arguments.weights<T>();
+    GradientRows<In> grad_image(images, pair.x), grad_text(rows, pair.y);
+    const T scale = scalar<T>(logit_scale), of_loss = scalar<T>(grad);
+    accumulate_gradients<TorchRuntime>(
+        images, rows, scale,
+        [&](int64_t) {
+          return ContrastiveBackward<T>(texts.image_of, weights, data<T>(of_images),
+                                        data<T>(of_texts));
+        },
+        grad_image.rows(), grad_text.rows());
+    Tensor grad_scale = zeros(logit_scale, {}, type);
+    *data<T>(grad_scale) = of_loss * static_cast<T>(inner_product(images, grad_image.rows()));
+    return {grad_image.finish(of_loss * scale), grad_text.finish(of_loss * scale), grad_scale};
+  });
+}
+
+}  // namespace
+}  // namespace alignops
+
+STABLE_TORCH_LIBRARY_IMPL(alignops, CPU, m) {
+  m.impl("multi_positive_contrastive_loss", TORCH_BOX(&alignops::multi_positive_contrastive_loss));
+  m.impl("multi_positive_contrastive_loss_backward",
+         TORCH_BOX(&alignops::multi_positive_contrastive_loss_backward));
+}
