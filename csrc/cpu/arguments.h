@@ -42,6 +42,11 @@ inline ScalarType accumulation_type(const Tensor& tensor) {
   return tensor.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
 }
 
+/// The tensor itself where it is contiguous, which is cheaper to ask than torch's own op to call.
+inline Tensor as_contiguous(const Tensor& tensor) {
+  return tensor.is_contiguous() ? tensor : torch::stable::contiguous(tensor);
+}
+
 /// Contiguous tensors of one op's two sides, (B, N, D) or (B, D), with their masks, checked to fit
 /// together.
 struct Pair {
@@ -50,7 +55,7 @@ struct Pair {
 
   Pair(const Tensor& x, const Tensor& y, const std::optional<Tensor>& x_mask,
        const std::optional<Tensor>& y_mask, int64_t dims)
-      : x(torch::stable::contiguous(x)), y(torch::stable::contiguous(y)) {
+      : x(as_contiguous(x)), y(as_contiguous(y)) {
     STD_TORCH_CHECK(x.dim() == dims && y.dim() == dims, "expected tensors of ", dims,
                     " dimensions");
     STD_TORCH_CHECK(x.scalar_type() == y.scalar_type(), "expected tensors of one type");
@@ -79,7 +84,7 @@ struct Pair {
       STD_TORCH_CHECK(mask->size(d) == tensor.size(d),
                       "expected a mask of the shape of its tensor less D");
     }
-    return torch::stable::contiguous(*mask);
+    return as_contiguous(*mask);
   }
 
   /// (B, D) counts as B samples of one component.
@@ -99,7 +104,7 @@ inline Tensor checked(const Tensor& tensor, torch::headeronly::IntHeaderOnlyArra
                   "expected gradients and saved results of the types that the forward returns");
   STD_TORCH_CHECK(tensor.sizes() == shape,
                   "expected gradients and saved results of the shapes that the forward returns");
-  return torch::stable::contiguous(tensor);
+  return as_contiguous(tensor);
 }
 
 /// The value of a 0-d tensor of type T.
