@@ -42,11 +42,6 @@ inline ScalarType accumulation_type(const Tensor& tensor) {
   return tensor.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
 }
 
-/// The tensor itself where it is contiguous, which is cheaper to ask than torch's own op to call.
-inline Tensor as_contiguous(const Tensor& tensor) {
-  return tensor.is_contiguous() ? tensor : torch::stable::contiguous(tensor);
-}
-
 /// Contiguous tensors of one op's two sides, (B, N, D) or (B, D), with their masks, checked to fit
 /// together.
 struct Pair {
@@ -55,7 +50,7 @@ struct Pair {
 
   Pair(const Tensor& x, const Tensor& y, const std::optional<Tensor>& x_mask,
        const std::optional<Tensor>& y_mask, int64_t dims)
-      : x(as_contiguous(x)), y(as_contiguous(y)) {
+      : x(torch::stable::contiguous(x)), y(torch::stable::contiguous(y)) {
     STD_TORCH_CHECK(x.dim() == dims && y.dim() == dims, "expected tensors of ", dims,
                     " dimensions");
     STD_TORCH_CHECK(x.scalar_type() == y.scalar_type(), "expected tensors of one type");
@@ -84,7 +79,7 @@ struct Pair {
       STD_TORCH_CHECK(mask->size(d) == tensor.size(d),
                       "expected a mask of the shape of its tensor less D");
     }
-    return as_contiguous(*mask);
+    return torch::stable::contiguous(*mask);
   }
 
   /// (B, D) counts as B samples of one component.
@@ -104,7 +99,7 @@ inline Tensor checked(const Tensor& tensor, torch::headeronly::IntHeaderOnlyArra
                   "expected gradients and saved results of the types that the forward returns");
   STD_TORCH_CHECK(tensor.sizes() == shape,
                   "expected gradients and saved results of the shapes that the forward returns");
-  return as_contiguous(tensor);
+  return torch::stable::contiguous(tensor);
 }
 
 /// The value of a 0-d tensor of type T.
