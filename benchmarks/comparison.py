@@ -33,7 +33,7 @@ class Peer:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
     """What every competitor of a row computes."""
 
     size: Size
@@ -41,7 +41,7 @@ class _Problem:
     backward: bool
     device: str
 
-    def with_batch(self, batch: int) -> "_Problem":
+    def with_batch(self, batch: int) -> "Problem":
         return replace(self, size=self.size.with_batch(batch))
 
     def inputs(self) -> tuple[Tensor, ...]:
@@ -117,7 +117,7 @@ def compare(
     inputs and outputs, or the reason for which it was "skipped".
     """
     torch.manual_seed(0)
-    problem = _Problem(size, _DTYPES[dtype], _PASSES[passes], device)
+    problem = Problem(size, _DTYPES[dtype], _PASSES[passes], device)
     runnable = {name: _function(peer) for name, peer in peers.items()}
     _check_agreement(ours, {EAGER: eager} | runnable, problem.with_batch(MINIATURE))
     if benchmark.disabled:
@@ -160,7 +160,7 @@ def _function(peer: Peer | str) -> Function | str:
 
 
 def _check_agreement(
-    ours: Function, others: Mapping[str, Function | str], problem: _Problem
+    ours: Function, others: Mapping[str, Function | str], problem: Problem
 ) -> None:
     """Refuse what does not compute the same; forward, a peer may compute the first results only.
 
@@ -179,7 +179,7 @@ def _check_agreement(
             assert error < 1e-3, f"{name} differs from alignops by {error:.1e} of the result's norm"
 
 
-def _definitions(eager: Function, problem: _Problem, *, compile: bool) -> dict[str, Function | str]:
+def _definitions(eager: Function, problem: Problem, *, compile: bool) -> dict[str, Function | str]:
     """The definition in eager and in compiled torch, or the reasons for which they cannot run."""
     too_large = _too_large(eager, problem)
     if not compile:
@@ -193,7 +193,7 @@ def _definitions(eager: Function, problem: _Problem, *, compile: bool) -> dict[s
     return {EAGER: eager, COMPILED: compiled}
 
 
-def _too_large(run: Function, problem: _Problem) -> str | None:
+def _too_large(run: Function, problem: Problem) -> str | None:
     """The memory that a definition needs, if above the limit; from an eighth of the batch."""
     batch = problem.size.batch
     part = problem.with_batch(max(batch // 8, 1))

@@ -32,15 +32,15 @@ def seconds_in_turns(benchmark: Any, first: Call, others: Mapping[str, Call]) ->
 
     def run_others() -> None:
         for name, call in others.items():
-            samples[name].append(_seconds(call))
+            samples[name].append(seconds_of(call))
 
-    estimate = sum(map(_seconds, [first, *others.values()]))
+    estimate = sum(map(seconds_of, [first, *others.values()]))
     rounds = min(max(int(SECONDS / estimate), ROUNDS[0]), ROUNDS[-1])
     benchmark.pedantic(first, setup=run_others, rounds=rounds)
     return {name: statistics.median(values) for name, values in samples.items()}
 
 
-def _seconds(call: Call) -> float:
+def seconds_of(call: Call) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
