@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from shutil import copytree
 
 import pytest
 from PIL import Image
@@ -113,6 +114,17 @@ def test_report_lays_runs_side_by_side(demo, capsys):
     header = capsys.readouterr().out.splitlines()[1]
     assert "base" in header
     assert "comalign" in header
+
+
+def test_no_number_is_cut_off_in_a_narrow_terminal(demo, tmp_path, monkeypatch, capsys):
+    runs = [tmp_path / f"run-{number}" for number in range(15)]
+    for run in runs:
+        copytree(demo / "clip", run)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["report", *map(str, runs)]) == 0
+    accuracy = str(read_results(demo / "clip")["relation swap"])
+    [row] = [line for line in capsys.readouterr().out.splitlines() if "relation swap" in line]
+    assert row.split("│")[3:-1] == [f" {accuracy:>5} "] * 15
 
 
 def test_a_missing_package_is_a_sentence(demo, tmp_path, monkeypatch, capsys):

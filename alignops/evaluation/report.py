@@ -9,6 +9,9 @@ from rich.table import Table
 
 from alignops.evaluation.accuracy import Accuracy
 
+# Characters of "100.0".
+_NUMBER = 5
+
 Results = Mapping[str, Mapping[str, Accuracy]]
 """Model to measure to accuracy. A measure that a model lacks leaves its cell empty."""
 
@@ -18,8 +21,14 @@ def as_table(results: Results) -> Table:
     table = Table()
     header, *rows = _rows(results)
     for position, name in enumerate(header):
-        # In a narrow terminal names of runs are broken, not those of measures.
-        table.add_column(name, justify="right" if position else "left", no_wrap=not position)
+        # In a narrow terminal names of runs are broken, not those of measures, and no number.
+        table.add_column(
+            name,
+            justify="right" if position else "left",
+            no_wrap=not position,
+            overflow="fold",
+            min_width=_NUMBER,
+        )
     for row in rows:
         table.add_row(*row)
     return table

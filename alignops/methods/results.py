@@ -85,7 +85,10 @@ def print_results(folders: Sequence[Path]) -> None:
         names = [str(folder) for folder in folders]
     console = Console()
     results = {name: read_results(folder) for name, folder in zip(names, folders, strict=True)}
-    console.print(as_table(results))
+    table = as_table(results)
+    # Too many runs for the terminal run over its edge: a number cut off is none.
+    width = max(console.width, console.measure(table).minimum)
+    console.print(table, width=width, crop=False)
     for name, folder in zip(names, folders, strict=True):
         console.print(f"{name}: {folder.resolve()}", soft_wrap=True, highlight=False)
 
