@@ -125,7 +125,7 @@ def test_a_cuda_graph_replays_it_on_new_values(op):
         assert torch.equal(result, wanted)
 
 
-@each_kernel
+@each_op
 def test_runs_twice_to_the_same_bits(op, monkeypatch):
     monkeypatch.setenv("ALIGNOPS_AUTOTUNE", "0")
     inputs = op.inputs(Problem(90, 6, 70, 6, 130, torch.bfloat16, "random"))
@@ -145,7 +145,7 @@ def test_peak_memory_stays_far_below_the_similarities(op):
     assert torch.cuda.max_memory_allocated() - before < 64 * 2**20 * 4 / 8
 
 
-@each_kernel
+@each_op
 def test_a_step_waits_for_the_device_nowhere(op, monkeypatch):
     monkeypatch.setenv("ALIGNOPS_AUTOTUNE", "0")
     inputs = with_grad(op, on_gpu(op.inputs(Problem(9, 6, 7, 6, 16, torch.float16, "random"))))
