@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the runs")
     demo.add_argument("--seed", type=int, default=0)
     demo.add_argument(
-        "--base", default="words", help="what the base knows: words, or words and places"
+        "--base",
+        default="words",
+        help="what the base knows before sentences: words (default) or places",
     )
     chosen = demo.add_mutually_exclusive_group()
     chosen.add_argument("--methods", nargs="+", default=["comalign"], metavar="METHOD")

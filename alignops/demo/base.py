@@ -57,7 +57,7 @@ DEMO_BASES = {
         word_styles=("placed",), close_ups=0, sentence_scenes=8000, tuning_steps=400
     ),
 }
-"""The demo by what its base knows: words alone, or also, in words that no sentence has, places."""
+"""The demo by what its base knows before sentences: words, or what is where."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def train_base(stage: Stage) -> Run:
     Most of its training is on bags of words ("square red large circle blue small") and loose
     phrases ("something red left"), so that it knows words, but little of which belongs to what: the
     state in which web captions leave a CLIP. The methods have to make up for it. Placed tags
-    ("leftred rightsquare ...") teach its image tower what is where, as a large training does; what
-    sentences say about places remains to be learned.
+    ("leftred rightsquare ...") in their place teach its image tower what is where, as a large
+    training does; no sentence has these words, and what it says remains to be learned.
     """
     size, sentences = stage.size, stage.sentences
     scenes = replace(
