@@ -165,9 +165,7 @@ class Powerset {
 
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
-    for_each_tile<PlainRuntime>(x_, y_, T(1), [&](int64_t columns) {
-      return PowersetForward<T>(x_, y_, parameters_, a.data(), b.data(), columns);
-    });
+    powerset_forward<PlainRuntime>(x_, y_, parameters_, a.data(), b.data());
     score_ = a;
     return {a, b};
   }

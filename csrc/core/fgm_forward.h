@@ -14,9 +14,6 @@ namespace alignops {
 
 // Rows that are folded together: each maximum of a column is then loaded and stored once for them.
 constexpr int64_t kRowsAtOnce = 4;
-// A tile is folded while it is in the second level of cache. Its rows are a multiple of what every
-// block of the product takes.
-constexpr int64_t kTileElements = 32 * 1024;
 
 /// Scores runs of row samples against one panel after another. The tile holds some rows at a time;
 /// the maxima over the rows of a sample run on from one tile to the next.
@@ -32,6 +29,7 @@ class FgmForward {
         columns_(columns),
         row_side_(row_side),
         column_side_(column_side),
+        // A multiple of what every block of the product takes.
         chunk_(std::max<int64_t>(kTileElements / shape.columns / kBlockVectors, 1) * kBlockVectors),
         stride_(padded<T>(shape.width)),
         tile_(rows, columns, shape, chunk_),
@@ -175,16 +173,9 @@ class FgmForward {
 template <class Runtime, bool kArgmax, class In>
 void fgm_forward(const Components<In>& rows, const Components<In>& columns,
                  FgmSide<Accumulator<In>> row_side, FgmSide<Accumulator<In>> column_side) {
-  const auto panels = panels_of(columns);
-  const auto runs = runs_of(rows, panels.size(), Runtime::threads());
-  const PanelShape shape(panels);
-  const int64_t run_count = runs.size();
-  const auto make_worker = [&] {
-    return [&, forward = FgmForward<In, kArgmax>(rows, columns, row_side, column_side, shape)](
-               int64_t task) mutable { forward(panels[task / run_count], runs[task % run_count]); };
-  };
-  typename Runtime::template Pool<decltype(make_worker)>(make_worker)
-      .run(0, panels.size() * run_count);
+  for_each_panel<Runtime>(rows, columns, [&](const PanelShape& shape) {
+    return FgmForward<In, kArgmax>(rows, columns, row_side, column_side, shape);
+  });
 }
 
 }  // namespace alignops

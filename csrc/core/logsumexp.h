@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/tiles.h"
 #include "core/vector.h"
@@ -27,7 +26,7 @@ inline T finite_or_zero(T top) {
 
 template <class T>
 inline T combine(const PartialLogsumexp<T>* partials, int64_t count, int64_t stride) {
-  T top = -std::numeric_limits<T>::infinity(), sum = 0;
+  T top = kLowest<T>, sum = 0;
   // A tile of nothing but -inf has the sum 0: its maximum says nothing.
   for (int64_t i = 0; i < count * stride; i += stride) {
     if (partials[i].sum != 0) top = std::max(top, partials[i].top);
@@ -36,11 +35,6 @@ inline T combine(const PartialLogsumexp<T>* partials, int64_t count, int64_t str
     if (partials[i].sum != 0) sum += partials[i].sum * std::exp(partials[i].top - top);
   }
   return top + std::log(sum);
-}
-
-template <class T>
-inline Vector<T> vector_max(Vector<T> a, Vector<T> b) {
-  return a > b ? a : b;
 }
 
 /// Forward epilogue: the partials of one tile.
@@ -70,7 +64,7 @@ class LogsumexpForward {
 
  private:
   void find_tops(const T* tile, int64_t rows, int64_t columns) const {
-    std::fill_n(top_.get(), padded<T>(columns), -std::numeric_limits<T>::infinity());
+    std::fill_n(top_.get(), padded<T>(columns), kLowest<T>);
     for (int64_t i = 0; i < rows; ++i) {
       const T* s = tile + i * columns;
       for (int64_t j = 0; j < columns; ++j) top_[j] = s[j] > top_[j] ? s[j] : top_[j];
@@ -78,30 +72,20 @@ class LogsumexpForward {
     for (int64_t j = 0; j < columns; ++j) top_[j] = finite_or_zero(top_[j]);
   }
 
+  /// Of the last vector, the lanes behind the row mean nothing: they are kept out of the row's
+  /// sum, and end in those of `sum_` that nobody reads.
   PartialLogsumexp<T> add_row(const T* s, int64_t columns) const {
-    const T infinite = -std::numeric_limits<T>::infinity();
-    Vector<T> tops = Vector<T>{} + infinite;
-    const int64_t whole = columns / kLanes<T> * kLanes<T>;
-    for (int64_t j = 0; j < whole; j += kLanes<T>) tops = vector_max<T>(tops, load(s + j));
-    T top = infinite;
-    for (int64_t lane = 0; lane < kLanes<T>; ++lane) top = std::max(top, tops[lane]);
-    for (int64_t j = whole; j < columns; ++j) top = std::max(top, s[j]);
-    top = finite_or_zero(top);
-
-    Vector<T> sum{};
-    for (int64_t j = 0; j < whole; j += kLanes<T>) {
+    Vector<T> tops = Vector<T>{} + kLowest<T>, sums{};
+    for (int64_t j = 0; j < columns; j += kLanes<T>) {
+      tops = max<T>(tops, first_lanes(load(s + j), columns - j, kLowest<T>));
+    }
+    const T top = finite_or_zero(max_lanes<T>(tops));
+    for (int64_t j = 0; j < columns; j += kLanes<T>) {
       const Vector<T> value = load(s + j);
-      sum += exp(value - top);
+      sums += first_lanes(exp(value - top), columns - j, T(0));
       store<T>(sum_.get() + j, load(sum_.get() + j) + exp(value - load(top_.get() + j)));
     }
-    T total = sum_first<T>(sum, kLanes<T>);
-    if (const int64_t width = columns - whole; width > 0) {
-      const Vector<T> value = load_first(s + whole, width);
-      total += sum_first<T>(exp(value - top), width);
-      store<T>(sum_.get() + whole,
-               load(sum_.get() + whole) + exp(value - load(top_.get() + whole)));
-    }
-    return {top, total};
+    return {top, sum_lanes<T>(sums)};
   }
 
   PartialLogsumexp<T>*const row_partials_, *const col_partials_;

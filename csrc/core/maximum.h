@@ -1,15 +1,11 @@
-// Running maxima that keep NaN, of vectors whose last lanes may mean nothing.
+// Running maxima that keep NaN.
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
 #include "core/vector.h"
 
 namespace alignops {
-
-template <class T>
-constexpr T kLowest = -std::numeric_limits<T>::infinity();
 
 /// A running maximum in every lane, and the index where it was met. The first NaN wins and stays;
 /// among equals the first.
@@ -34,14 +30,5 @@ struct Maximum {
     if constexpr (kArgmax) store(args, arg);
   }
 };
-
-/// The first `width` lanes of a vector, `rest` in those behind them.
-template <class T>
-inline Vector<T> first_lanes(Vector<T> v, int64_t width, T rest) {
-  if (width >= kLanes<T>) return v;
-  Vector<Integer<T>> lane;
-  for (int64_t i = 0; i < kLanes<T>; ++i) lane[i] = i;
-  return lane < static_cast<Integer<T>>(width) ? v : Vector<T>{} + rest;
-}
 
 }  // namespace alignops

@@ -40,6 +40,8 @@ struct PanelShape {
 
 // A packed panel of this many columns stays in the second level of cache at common embedding sizes.
 constexpr int64_t kPanelColumns = 320, kMaxPanelColumns = 2048;
+// The similarities of some rows with a panel are reduced while they are in that cache.
+constexpr int64_t kTileElements = 32 * 1024;
 // A packed panel meets this many rows before it is packed again, if that leaves every thread some
 // tasks: its copy then costs next to nothing.
 constexpr int64_t kRowsPerPanel = 4096, kTasksPerThread = 2;
@@ -123,5 +125,57 @@ class PanelTile {
   const int64_t stride_;
   Buffer<T> packed_, loaded_, tile_;
 };
+
+/// Likewise, a few whole samples of rows at a time.
+template <class In>
+class SampleTile {
+  using T = Accumulator<In>;
+
+ public:
+  SampleTile(const Components<In>& rows, const Components<In>& columns, const PanelShape& shape)
+      : rows_(rows),
+        samples_(std::max<int64_t>(kTileElements / (shape.columns * rows.count), 1)),
+        tile_(rows, columns, shape, samples_ * rows.count) {}
+
+  /// Call body(sample, s) for every sample of a run that has valid components; its similarities
+  /// with the panel start at s, stride() apart.
+  template <class Body>
+  void for_each_sample(const Panel& panel, const Block& run, const Body& body) {
+    tile_.pack(panel);
+    for (int64_t first = run.first; first < run.last; first += samples_) {
+      const int64_t last = std::min(first + samples_, run.last), begin = rows_.offsets[first];
+      const T* tile = tile_.multiply(panel, begin, rows_.offsets[last]);
+      for (int64_t sample = first; sample < last; ++sample) {
+        if (rows_.valid(sample) == 0) continue;
+        body(sample, tile + (rows_.offsets[sample] - begin) * tile_.stride());
+      }
+    }
+  }
+
+  int64_t stride() const { return tile_.stride(); }
+
+ private:
+  const Components<In>& rows_;
+  const int64_t samples_;
+  PanelTile<In> tile_;
+};
+
+/// Forward of an op that reduces the pairs of a run of row samples and a panel: scorer(panel, run)
+/// once for every such pair, in any order; each thread has a scorer of its own.
+template <class Runtime, class In, class MakeScorer>
+void for_each_panel(const Components<In>& rows, const Components<In>& columns,
+                    const MakeScorer& make_scorer) {
+  const auto panels = panels_of(columns);
+  const auto runs = runs_of(rows, panels.size(), Runtime::threads());
+  const PanelShape shape(panels);
+  const int64_t run_count = runs.size();
+  const auto make_worker = [&] {
+    return [&, scorer = make_scorer(shape)](int64_t task) mutable {
+      scorer(panels[task / run_count], runs[task % run_count]);
+    };
+  };
+  typename Runtime::template Pool<decltype(make_worker)>(make_worker)
+      .run(0, panels.size() * run_count);
+}
 
 }  // namespace alignops

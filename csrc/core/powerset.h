@@ -1,5 +1,5 @@
-// Powerset similarity by PowerCLIP's aggregators: epilogues of a tile of similarities between
-// regions and phrases.
+// Powerset similarity by PowerCLIP's aggregators: the forward on panels of interleaved phrases, the
+// backward as an epilogue of a tile of similarities between regions and phrases.
 //
 // Everything follows from e = exp(-|s| / tau), one exponential per similarity (see
 // docs/ops/powerset.md). The sum over regions of log1p(e) is taken as the logarithm of a product,
@@ -11,6 +11,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/panels.h"
 #include "core/tiles.h"
 #include "core/vector.h"
 
@@ -41,8 +42,8 @@ struct RegionSums {
   Vector<T> add(Vector<T> s, T inverse_tau) {
     const Vector<T> zero{};
     const Vector<T> e = exp(-abs<T>(s) * inverse_tau);
-    block_positive_ += s > zero ? s : zero;
-    block_negative_ += s < zero ? s : zero;
+    block_positive_ = s > zero ? block_positive_ + s : block_positive_;
+    block_negative_ = s < zero ? block_negative_ + s : block_negative_;
     block_q_ += e * (block_q_ + 1);
     if (++in_block_ == 64) close_block();
     return e;
@@ -72,84 +73,92 @@ struct RegionSums {
   int64_t in_block_ = 0;
 };
 
-/// The sums of one image over columns [column, column + lanes) of its rows; `keep(row, e)` sees
-/// every exponential.
+/// The sums over the regions of one image, whose similarities with a vector of phrases start at s,
+/// `stride` apart; keep(region, similarities, exponentials) sees all of them.
 template <class T, class Keep>
-inline RegionSums<T> sum_regions(const T* s, int64_t regions, int64_t columns, int64_t column,
-                                 T inverse_tau, const Keep& keep) {
+inline RegionSums<T> sum_regions(const T* s, int64_t regions, int64_t stride, T inverse_tau,
+                                 const Keep& keep) {
   RegionSums<T> sums;
-  const int64_t width = std::min(kLanes<T>, columns - column);
   for (int64_t m = 0; m < regions; ++m) {
-    const Vector<T> value = load_first(s + m * columns + column, width);
-    keep(m, width, value, sums.add(value, inverse_tau));
+    const Vector<T> value = load(s + m * stride);
+    keep(m, value, sums.add(value, inverse_tau));
   }
   sums.close_block();
   return sums;
 }
 
-/// tau * logsumexp(values / tau)
-template <class T>
-inline T smooth_max(const T* values, int64_t length, const PowersetParameters<T>& p) {
-  T top = values[0];
-  for (int64_t i = 1; i < length; ++i) {
-    if (values[i] > top || values[i] != values[i]) top = values[i];
-  }
-  T sum = 0;
-  for (int64_t i = 0; i < length; i += kLanes<T>) {
-    const int64_t width = std::min(kLanes<T>, length - i);
-    sum += sum_first<T>(exp((load_first(values + i, width) - top) * p.inverse_tau), width);
-  }
-  return top + p.tau * std::log(sum);
-}
-
-/// Forward epilogue: r2t and t2r (images x texts, zeroed where nothing is valid) from one tile.
+/// Scores runs of images against one panel of texts after another. A lane of a vector is a text, so
+/// that what is reduced over its phrases is reduced between vectors.
 template <class In>
 class PowersetForward {
   using T = Accumulator<In>;
 
  public:
+  /// r2t and t2r are (images x texts).
   PowersetForward(const Components<In>& regions, const Components<In>& phrases,
-                  PowersetParameters<T> parameters, T* r2t, T* t2r, int64_t max_columns)
+                  PowersetParameters<T> parameters, T* r2t, T* t2r, const PanelShape& shape)
       : regions_(regions),
         phrases_(phrases),
         parameters_(parameters),
         r2t_(r2t),
         t2r_(t2r),
-        softplus_(padded<T>(max_columns)),
-        bracket_(padded<T>(max_columns)) {}
+        tile_(regions, phrases, shape),
+        bracket_(shape.depth * kLanes<T>) {}
 
-  void operator()(const T* tile, const Block& images, const Block& texts) const {
-    const int64_t columns = texts.rows();
-    for (int64_t image = images.first; image < images.last; ++image) {
-      const int64_t count = regions_.valid(image);
-      if (count == 0) continue;
-      const T* s = tile + (regions_.offsets[image] - images.begin) * columns;
-      for (int64_t c = 0; c < columns; c += kLanes<T>) {
-        const auto sums = sum_regions(s, count, columns, c, parameters_.inverse_tau,
-                                      [](int64_t, int64_t, Vector<T>, Vector<T>) {});
-        store(softplus_.get() + c, sums.softplus(parameters_));
-        store(bracket_.get() + c, sums.bracket(parameters_, count));
-      }
-      for (int64_t text = texts.first; text < texts.last; ++text) reduce(image, text, texts.begin);
-    }
+  void operator()(const Panel& panel, const Block& run) {
+    tile_.for_each_sample(panel, run, [&](int64_t image, const T* s) {
+      for (int64_t j = 0; j < panel.width(); j += kLanes<T>) score(panel, s, image, j);
+    });
   }
 
  private:
-  void reduce(int64_t image, int64_t text, int64_t begin) const {
-    const int64_t count = phrases_.valid(text), at = phrases_.offsets[text] - begin;
-    if (count == 0) return;
-    T sum = 0;
-    for (int64_t b = at; b < at + count; ++b) sum += softplus_[b];
-    const int64_t pair = image * phrases_.batch + text;
-    t2r_[pair] = sum / T(count);
-    r2t_[pair] = smooth_max(bracket_.get() + at, count, parameters_);
+  /// Score texts [j, j + lanes) of the panel.
+  void score(const Panel& panel, const T* s, int64_t image, int64_t j) const {
+    const int64_t regions = regions_.valid(image);
+    Vector<T> softplus{}, top = Vector<T>{} + kLowest<T>;
+    int64_t depth = 0;
+    for (; depth < panel.depth() && j < panel.active(depth); ++depth) {
+      const auto sums = sum_regions(s + panel.offsets[depth] + j, regions, tile_.stride(),
+                                    parameters_.inverse_tau, [](int64_t, Vector<T>, Vector<T>) {});
+      const int64_t width = panel.active(depth) - j;
+      softplus += first_lanes(sums.softplus(parameters_), width, T(0));
+      const Vector<T> bracket = first_lanes(sums.bracket(parameters_, regions), width, kLowest<T>);
+      top = max<T>(top, bracket);
+      store<T>(bracket_.get() + depth * kLanes<T>, bracket);
+    }
+    // A maximum may have passed over a NaN; its exponential does not.
+    Vector<T> total{};
+    for (int64_t l = 0; l < depth; ++l) {
+      total += exp((load(bracket_.get() + l * kLanes<T>) - top) * parameters_.inverse_tau);
+    }
+    keep(panel, image, j, top + parameters_.tau * log(total), softplus);
+  }
+
+  void keep(const Panel& panel, int64_t image, int64_t j, Vector<T> r2t, Vector<T> softplus) const {
+    const int64_t width = std::min(kLanes<T>, panel.width() - j);
+    for (int64_t lane = 0; lane < width; ++lane) {
+      const int64_t text = panel.samples[j + lane], pair = image * phrases_.batch + text;
+      r2t_[pair] = r2t[lane];
+      t2r_[pair] = softplus[lane] / T(phrases_.valid(text));
+    }
   }
 
   const Components<In>&regions_, &phrases_;
   const PowersetParameters<T> parameters_;
   T *const r2t_, *const t2r_;
-  Buffer<T> softplus_, bracket_;
+  SampleTile<In> tile_;
+  Buffer<T> bracket_;
 };
+
+/// Scores of every pair with valid components on both sides; the others are left as they are.
+template <class Runtime, class In>
+void powerset_forward(const Components<In>& regions, const Components<In>& phrases,
+                      PowersetParameters<Accumulator<In>> parameters, Accumulator<In>* r2t,
+                      Accumulator<In>* t2r) {
+  for_each_panel<Runtime>(regions, phrases, [&](const PanelShape& shape) {
+    return PowersetForward<In>(regions, phrases, parameters, r2t, t2r, shape);
+  });
+}
 
 /// Backward epilogue: replaces the similarities of a tile by their gradients.
 template <class In>
@@ -168,7 +177,8 @@ class PowersetBackward {
         r2t_(r2t),
         top_(padded<T>(max_columns)),
         through_r2t_(padded<T>(max_columns)),
-        through_t2r_(padded<T>(max_columns)) {}
+        through_t2r_(padded<T>(max_columns)),
+        kept_(regions.count * kLanes<T>) {}
 
   void operator()(T* tile, const Block& images, const Block& texts) const {
     const int64_t columns = texts.rows();
@@ -196,9 +206,9 @@ class PowersetBackward {
   void differentiate(T* s, int64_t count, int64_t columns, int64_t c) const {
     // The first pass leaves e with the sign of s, which is all that the derivatives need.
     const auto sums =
-        sum_regions(s, count, columns, c, parameters_.inverse_tau,
-                    [&](int64_t m, int64_t width, Vector<T> value, Vector<T> e) {
-                      store_first<T>(s + m * columns + c, signbit<T>(value) ? -e : e, width);
+        sum_regions(s + c, count, columns, parameters_.inverse_tau,
+                    [&](int64_t m, Vector<T> value, Vector<T> e) {
+                      store<T>(kept_.get() + m * kLanes<T>, signbit<T>(value) ? -e : e);
                     });
     const int64_t width = std::min(kLanes<T>, columns - c);
     const Vector<T> chosen =
@@ -206,21 +216,20 @@ class PowersetBackward {
     const Vector<T> through_r2t = load(through_r2t_.get() + c) * chosen;
     const Vector<T> through_t2r = load(through_t2r_.get() + c);
     for (int64_t m = 0; m < count; ++m) {
-      T* at = s + m * columns + c;
-      const Vector<T> kept = load_first(at, width);
+      const Vector<T> kept = load(kept_.get() + m * kLanes<T>);
       const auto negative = signbit<T>(kept);
       const Vector<T> e = abs<T>(kept);
       const Vector<T> sigmoid = 1 / (1 + e), tanh = (1 - e) * sigmoid;
       const Vector<T> gradient = through_r2t * (1 + parameters_.zeta * (negative ? -tanh : tanh)) +
                                  through_t2r * (negative ? e * sigmoid : sigmoid);
-      store_first<T>(at, flush_tiny<T>(gradient), width);
+      store_first<T>(s + m * columns + c, flush_tiny<T>(gradient), width);
     }
   }
 
   const Components<In>&regions_, &phrases_;
   const PowersetParameters<T> parameters_;
   const T *const grad_r2t_, *const grad_t2r_, *const r2t_;
-  Buffer<T> top_, through_r2t_, through_t2r_;
+  Buffer<T> top_, through_r2t_, through_t2r_, kept_;
 };
 
 }  // namespace alignops

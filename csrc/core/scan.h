@@ -32,7 +32,7 @@ struct ScanScores {
   T *row_to_column, *column_to_row;
 };
 
-/// Scores blocks of whole row samples against panels of column samples. For one row sample and a
+/// Scores runs of row samples against panels of column samples. For one row sample and a
 /// vector of column samples, first the leaky cosines are kept with their sums of squares over
 /// either side, then the maxima are taken.
 template <class In>
@@ -41,8 +41,7 @@ class ScanForward {
 
  public:
   ScanForward(const Components<In>& rows, const Components<In>& columns, const T* row_inverse,
-              const T* column_inverse, T slope, ScanScores<T> scores, const PanelShape& shape,
-              int64_t max_rows)
+              const T* column_inverse, T slope, ScanScores<T> scores, const PanelShape& shape)
       : rows_(rows),
         columns_(columns),
         row_inverse_(row_inverse),
@@ -50,22 +49,18 @@ class ScanForward {
         slope_(slope),
         scores_(scores),
         stride_(padded<T>(shape.width)),
-        tile_(rows, columns, shape, max_rows),
+        tile_(rows, columns, shape),
         packed_inverse_(shape.depth * stride_),
         cosines_(rows.count * shape.depth * kLanes<T>),
         row_scale_(rows.count * kLanes<T>),
         column_scale_(shape.depth * kLanes<T>),
         column_best_(shape.depth * kLanes<T>) {}
 
-  void operator()(const Panel& panel, const Block& block) {
-    tile_.pack(panel);
+  void operator()(const Panel& panel, const Block& run) {
     pack_inverse(panel);
-    const T* tile = tile_.multiply(panel, block.begin, block.end);
-    for (int64_t sample = block.first; sample < block.last; ++sample) {
-      if (rows_.valid(sample) == 0) continue;
-      const T* s = tile + (rows_.offsets[sample] - block.begin) * tile_.stride();
+    tile_.for_each_sample(panel, run, [&](int64_t sample, const T* s) {
       for (int64_t j = 0; j < panel.width(); j += kLanes<T>) score(panel, s, sample, j);
-    }
+    });
   }
 
  private:
@@ -147,7 +142,7 @@ class ScanForward {
   const T slope_;
   const ScanScores<T> scores_;
   const int64_t stride_;
-  PanelTile<In> tile_;
+  SampleTile<In> tile_;
   Buffer<T> packed_inverse_;
   // Of one row sample and one vector of column samples; the scales are first sums of squares.
   Buffer<T> cosines_, row_scale_, column_scale_, column_best_;
@@ -158,18 +153,9 @@ template <class Runtime, class In>
 void scan_forward(const Components<In>& rows, const Components<In>& columns,
                   const Accumulator<In>* row_inverse, const Accumulator<In>* column_inverse,
                   Accumulator<In> slope, ScanScores<Accumulator<In>> scores) {
-  const auto panels = panels_of(columns);
-  const auto blocks = tile_blocks(rows);
-  const PanelShape shape(panels);
-  const int64_t block_count = blocks.size(), max_rows = largest(blocks);
-  const auto make_worker = [&] {
-    return [&, forward = ScanForward<In>(rows, columns, row_inverse, column_inverse, slope, scores,
-                                         shape, max_rows)](int64_t task) mutable {
-      forward(panels[task / block_count], blocks[task % block_count]);
-    };
-  };
-  typename Runtime::template Pool<decltype(make_worker)>(make_worker)
-      .run(0, panels.size() * block_count);
+  for_each_panel<Runtime>(rows, columns, [&](const PanelShape& shape) {
+    return ScanForward<In>(rows, columns, row_inverse, column_inverse, slope, scores, shape);
+  });
 }
 
 }  // namespace alignops

@@ -16,9 +16,11 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "core/components.h"
+#include "core/vector.h"
 
 namespace alignops {
 
@@ -115,7 +117,9 @@ struct TileScratch {
   Buffer<T> tile, x, y;
 
   TileScratch(int64_t x_rows, int64_t y_rows, int64_t dim)
-      : tile(x_rows * y_rows), x(x_rows * dim), y(y_rows * dim) {}
+      : tile(x_rows * y_rows + kLanes<T>),  // loads may read on behind its end
+        x(x_rows * dim),
+        y(y_rows * dim) {}
 };
 
 /// Forward of an op that reduces a tile at a time: epilogue(tile, x_block, y_block) once for every
@@ -144,8 +148,8 @@ void for_each_tile(const Components<In>& x, const Components<In>& y, Accumulator
 }
 
 /// Backward of an op with a dense gradient: recompute each tile, let weigh(tile, x_block, y_block)
-/// replace the similarities by their gradients, and add W y to grad_x and W^T x to grad_y (rows of
-/// valid components, zeroed by the caller).
+/// replace the similarities by their gradients, and sum W y in grad_x and W^T x in grad_y (rows of
+/// valid components; what they held before is not read).
 ///
 /// Tiles are taken by diagonals: no two of a diagonal share a row or a column block, so they run at
 /// the same time without conflict, and each gradient row is summed in an order that the problem
@@ -159,7 +163,13 @@ void accumulate_gradients(const Components<In>& x, const Components<In>& y, Accu
   const int64_t x_rows = largest(x_blocks), y_rows = largest(y_blocks);
   const int64_t x_count = x_blocks.size(), y_count = y_blocks.size();
   const int64_t shorter = std::min(x_count, y_count), longer = std::max(x_count, y_count);
-  if (shorter == 0) return;
+  if (shorter == 0) {
+    std::fill_n(grad_x, x.rows() * x.dim, T(0));
+    std::fill_n(grad_y, y.rows() * x.dim, T(0));
+    return;
+  }
+  // What is kept of a block's gradients when the next product is added: nothing at first.
+  std::vector<T> x_kept(x_count, T(0)), y_kept(y_count, T(0));
   const auto make_worker = [&] {
     return [&, scratch = TileScratch<In>(x_rows, y_rows, x.dim),
             weigh = make_weigh(y_rows)](int64_t task) mutable {
@@ -174,9 +184,9 @@ void accumulate_gradients(const Components<In>& x, const Components<In>& y, Accu
       Runtime::gemm(scale, xm, ym.transposed(), T(0), tile);
       weigh(tile.data, xb, yb);
       const Matrix<const T> weights(tile.data, tile.rows, tile.cols);
-      Runtime::gemm(T(1), weights, ym, T(1),
+      Runtime::gemm(T(1), weights, ym, std::exchange(x_kept[xb.index], T(1)),
                     Matrix<T>(grad_x + xb.begin * x.dim, xb.rows(), x.dim));
-      Runtime::gemm(T(1), weights.transposed(), xm, T(1),
+      Runtime::gemm(T(1), weights.transposed(), xm, std::exchange(y_kept[yb.index], T(1)),
                     Matrix<T>(grad_y + yb.begin * x.dim, yb.rows(), x.dim));
     };
   };

@@ -34,6 +34,9 @@ template <class T>
 using Integer = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 
 template <class T>
+constexpr T kLowest = -std::numeric_limits<T>::infinity();
+
+template <class T>
 inline Vector<T> load(const T* from) {
   Vector<T> v;
   std::memcpy(&v, from, sizeof v);
@@ -60,12 +63,41 @@ inline void store_first(T* to, Vector<T> v, int64_t width) {
   std::memcpy(to, &v, width * sizeof(T));
 }
 
-/// The sum of the first `width` lanes, always in the same order.
+/// The first `width` lanes of a vector, `rest` in those behind them.
 template <class T>
-inline T sum_first(Vector<T> v, int64_t width) {
-  T sum = 0;
-  for (int64_t lane = 0; lane < width; ++lane) sum += v[lane];
-  return sum;
+inline Vector<T> first_lanes(Vector<T> v, int64_t width, T rest) {
+  if (width >= kLanes<T>) return v;
+  Vector<Integer<T>> lane;
+  for (int64_t i = 0; i < kLanes<T>; ++i) lane[i] = i;
+  return lane < static_cast<Integer<T>>(width) ? v : Vector<T>{} + rest;
+}
+
+template <class T>
+inline Vector<T> max(Vector<T> a, Vector<T> b) {
+  return a > b ? a : b;
+}
+
+/// Fold the upper half of the lanes onto the lower one until a single lane is left.
+template <class T, int kBytes = kVectorBytes, class V, class Fold>
+inline T fold_lanes(V v, const Fold& fold) {
+  if constexpr (kBytes == sizeof(T)) {
+    return v[0];
+  } else {
+    typedef T Half __attribute__((vector_size(kBytes / 2)));
+    Half halves[2];
+    std::memcpy(halves, &v, sizeof v);
+    return fold_lanes<T, kBytes / 2>(fold(halves[0], halves[1]), fold);
+  }
+}
+
+template <class T>
+inline T sum_lanes(Vector<T> v) {
+  return fold_lanes<T>(v, [](auto a, auto b) { return a + b; });
+}
+
+template <class T>
+inline T max_lanes(Vector<T> v) {
+  return fold_lanes<T>(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 /// Round a length up to whole vectors.
@@ -74,18 +106,13 @@ constexpr int64_t padded(int64_t length) {
   return (length + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
 }
 
-inline Vector<float> power_of_two(Vector<int32_t> n) {
-  return reinterpret_cast<Vector<float>>((n + 127) << 23);
-}
-
-/// exp(x), within 2 units in the last place; 0 below the smallest normal number.
+/// exp(x), within 2 units in the last place; 0 below exp(-87), the smallest normal numbers.
 inline Vector<float> exp(Vector<float> x) {
-  const Vector<float> low = Vector<float>{} - 87.33654f, high = Vector<float>{} + 88.72283f;
-  const Vector<float> clamped = x < low ? low : (x > high ? high : x);
-  // x = n log 2 + r with |r| <= log(2) / 2; adding 1.5 * 2^23 rounds to an integer.
+  // x = n log 2 + r with |r| <= log(2) / 2; adding 1.5 * 2^23 rounds to an integer, and leaves it
+  // in the last bits.
   const float kRound = 12582912.0f;
-  const Vector<float> n = (clamped * 1.44269504f + kRound) - kRound;
-  const Vector<float> r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+  const Vector<float> rounded = x * 1.44269504f + kRound, n = rounded - kRound;
+  const Vector<float> r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
   Vector<float> p = Vector<float>{} + 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
@@ -93,12 +120,12 @@ inline Vector<float> exp(Vector<float> x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  // 2^n in two steps: 2^128 has no representation, but exp(88.7) does.
-  const Vector<int32_t> whole = __builtin_convertvector(n, Vector<int32_t>);
-  const Vector<int32_t> half = whole >> 1;
-  const Vector<float> result = p * power_of_two(half) * power_of_two(whole - half);
-  const Vector<float> infinite = Vector<float>{} + std::numeric_limits<float>::infinity();
-  return x < low ? Vector<float>{} : (x > high ? infinite : result);
+  // p 2^n, by adding n to the exponent of p: 2^128 itself has no representation.
+  const auto exponent = reinterpret_cast<Vector<uint32_t>>(rounded) << 23;
+  const auto result =
+      reinterpret_cast<Vector<float>>(reinterpret_cast<Vector<uint32_t>>(p) + exponent);
+  const Vector<float> beyond = x + std::numeric_limits<float>::infinity();  // NaN stays NaN
+  return x < -87.0f ? Vector<float>{} : (x <= 88.72283f ? result : beyond);
 }
 
 /// log(x) for normal x > 0, within 2 units in the last place.
@@ -123,8 +150,9 @@ inline Vector<float> log(Vector<float> x) {
   return x == x ? result : x;
 }
 
-/// log(1 + x) for x >= 0, accurate for tiny x too.
-inline Vector<float> log1p(Vector<float> x) {
+/// log(1 + x) for x >= 0, accurate for tiny x too. Out of line, as it is called between loops whose
+/// constants its own would push out of the registers.
+[[gnu::noinline]] inline Vector<float> log1p(Vector<float> x) {
   const Vector<float> sum = 1.0f + x;
   // What rounding took from x in the sum, to first order.
   return log(sum) + (x - (sum - 1.0f)) / sum;
@@ -154,7 +182,8 @@ inline auto signbit(Vector<T> x) {
 
 template <class T>
 inline Vector<T> abs(Vector<T> x) {
-  return signbit<T>(x) ? -x : x;
+  constexpr Integer<T> kMagnitude = std::numeric_limits<Integer<T>>::max();
+  return reinterpret_cast<Vector<T>>(reinterpret_cast<Vector<Integer<T>>>(x) & kMagnitude);
 }
 
 /// x, or 0 where its product with a value below 1 may be subnormal: processors take many times

@@ -15,11 +15,12 @@ class GradientRows {
  public:
   GradientRows(const Components<In>& components, const Tensor& like)
       : components_(components),
-        result_(zeros_like(like)),
-        rows_(in_place()
-                  ? result_
-                  : zeros(like, {components.rows(), components.dim}, accumulation_type(like))) {}
+        result_(in_place() ? torch::stable::empty_like(like) : zeros_like(like)),
+        rows_(in_place() ? result_
+                         : torch::stable::new_empty(like, {components.rows(), components.dim},
+                                                    accumulation_type(like))) {}
 
+  /// To be written, all of them, before finish().
   T* rows() { return data<T>(rows_); }
 
   /// The result: the rows times `scale`, zero where a component is invalid.

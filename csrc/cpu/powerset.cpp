@@ -23,10 +23,8 @@ std::tuple<Tensor, Tensor> powerset_similarity(const Tensor& regions, const Tens
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    const PowersetParameters<T> parameters(tau, zeta);
-    for_each_tile<TorchRuntime>(xs, ys, T(1), [&](int64_t max_columns) {
-      return PowersetForward<In>(xs, ys, parameters, data<T>(r2t), data<T>(t2r), max_columns);
-    });
+    powerset_forward<TorchRuntime>(xs, ys, PowersetParameters<T>(tau, zeta), data<T>(r2t),
+                                   data<T>(t2r));
   });
   return {r2t, t2r};
 }
