@@ -160,8 +160,8 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   const double loss = contrastive_loss(texts, weights, row.data(), col.data(), own.data());
   expect_close<double>("contrastive loss", loss, define(), loss);
 
-  const auto gradients = dense_gradients(x, y, scale, [&](int64_t) {
-    return ContrastiveBackward<double>(texts.image_of, weights, row.data(), col.data());
+  const auto gradients = dense_gradients(x, y, scale, [&](int64_t columns) {
+    return ContrastiveBackward<double>(texts.image_of, weights, row.data(), col.data(), columns);
   });
   for (const bool of_x : {true, false}) {
     std::vector<double>& values = of_x ? problem.x.values : problem.y.values;

@@ -262,8 +262,9 @@ class Logsumexp {
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
-    return dense_gradients(x_, y_, T(kScale), [&](int64_t) {
-      return LogsumexpBackward<T>(grad.a.data(), grad.b.data(), saved_.a.data(), saved_.b.data());
+    return dense_gradients(x_, y_, T(kScale), [&](int64_t max_columns) {
+      return LogsumexpBackward<T>(grad.a.data(), grad.b.data(), saved_.a.data(), saved_.b.data(),
+                                  max_columns);
     });
   }
 

@@ -94,8 +94,8 @@ template <class T>
 class ContrastiveBackward {
  public:
   ContrastiveBackward(const int64_t* image_of, const ContrastiveWeights<T>& weights, const T* row,
-                      const T* col)
-      : denominators_(weights.of_row.get(), weights.of_text.get(), row, col),
+                      const T* col, int64_t max_columns)
+      : denominators_(weights.of_row.get(), weights.of_text.get(), row, col, max_columns),
         image_of_(image_of),
         weights_(weights) {}
 
@@ -107,7 +107,7 @@ class ContrastiveBackward {
   }
 
  private:
-  const LogsumexpBackward<T> denominators_;
+  LogsumexpBackward<T> denominators_;
   const int64_t* const image_of_;
   const ContrastiveWeights<T>& weights_;
 };

@@ -2,7 +2,9 @@
 //
 // A tile leaves, for each of its rows and of its columns, a partial logsumexp as a maximum and a
 // sum of exponentials relative to it. The partials of a row are combined in the order of the
-// blocks, so the result is always the same.
+// blocks, so the result is always the same. Where the values of a tile lie close together, as those
+// of a contrastive loss do, one maximum serves all of it, and one exponential of a value both its
+// row and its column, forward and backward.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +14,28 @@
 #include "core/vector.h"
 
 namespace alignops {
+
+/// The least and the largest value of a tile, NaN left out.
+template <class T>
+struct Range {
+  T low, high;
+
+  Range(const T* values, int64_t count) {
+    Vector<T> lows = Vector<T>{} - kLowest<T>, highs = Vector<T>{} + kLowest<T>;
+    const int64_t whole = count / kLanes<T> * kLanes<T>;
+    for (int64_t i = 0; i < whole; i += kLanes<T>) {
+      lows = min<T>(lows, load(values + i));
+      highs = max<T>(highs, load(values + i));
+    }
+    low = min_lanes<T>(min<T>(lows, first_lanes(load(values + whole), count - whole, -kLowest<T>)));
+    high =
+        max_lanes<T>(max<T>(highs, first_lanes(load(values + whole), count - whole, kLowest<T>)));
+  }
+
+  /// Whether exponentials relative to `high` can be added, and multiplied by the inverse of one
+  /// another, far from the ends of what a float holds.
+  bool close() const { return high - low <= 40; }
+};
 
 /// exp(top) * sum. An infinite or NaN maximum is kept in `sum`, as exp(inf - inf) would lose it.
 template <class T>
@@ -53,18 +77,19 @@ class LogsumexpForward {
         sum_(padded<T>(max_columns)) {}
 
   void operator()(const T* tile, const Block& xb, const Block& yb) const {
-    const int64_t columns = yb.rows();
-    find_tops(tile, xb.rows(), columns);
-    std::fill_n(sum_.get(), padded<T>(columns), T(0));
-    PartialLogsumexp<T>* rows = row_partials_ + yb.index * x_rows_ + xb.begin;
-    for (int64_t i = 0; i < xb.rows(); ++i) rows[i] = add_row(tile + i * columns, columns);
-    PartialLogsumexp<T>* cols = col_partials_ + xb.index * y_rows_ + yb.begin;
-    for (int64_t j = 0; j < columns; ++j) cols[j] = {top_[j], sum_[j]};
+    const Range<T> range(tile, xb.rows() * yb.rows());
+    if (range.close()) {
+      std::fill_n(top_.get(), yb.rows(), range.high);
+      add_rows<true>(tile, xb, yb, [&](const T*) { return range.high; });
+    } else {
+      find_tops(tile, xb.rows(), yb.rows());
+      add_rows<false>(tile, xb, yb, [&](const T* s) { return top_of_row(s, yb.rows()); });
+    }
   }
 
  private:
   void find_tops(const T* tile, int64_t rows, int64_t columns) const {
-    std::fill_n(top_.get(), padded<T>(columns), kLowest<T>);
+    std::fill_n(top_.get(), columns, kLowest<T>);
     for (int64_t i = 0; i < rows; ++i) {
       const T* s = tile + i * columns;
       for (int64_t j = 0; j < columns; ++j) top_[j] = s[j] > top_[j] ? s[j] : top_[j];
@@ -72,18 +97,38 @@ class LogsumexpForward {
     for (int64_t j = 0; j < columns; ++j) top_[j] = finite_or_zero(top_[j]);
   }
 
-  /// Of the last vector, the lanes behind the row mean nothing: they are kept out of the row's
-  /// sum, and end in those of `sum_` that nobody reads.
-  PartialLogsumexp<T> add_row(const T* s, int64_t columns) const {
-    Vector<T> tops = Vector<T>{} + kLowest<T>, sums{};
+  static T top_of_row(const T* s, int64_t columns) {
+    Vector<T> tops = Vector<T>{} + kLowest<T>;
     for (int64_t j = 0; j < columns; j += kLanes<T>) {
       tops = max<T>(tops, first_lanes(load(s + j), columns - j, kLowest<T>));
     }
-    const T top = finite_or_zero(max_lanes<T>(tops));
+    return finite_or_zero(max_lanes<T>(tops));
+  }
+
+  /// kShared: the tops of all rows and columns are the same.
+  template <bool kShared, class TopOf>
+  void add_rows(const T* tile, const Block& xb, const Block& yb, const TopOf& top_of) const {
+    const int64_t columns = yb.rows();
+    std::fill_n(sum_.get(), padded<T>(columns), T(0));
+    PartialLogsumexp<T>* rows = row_partials_ + yb.index * x_rows_ + xb.begin;
+    for (int64_t i = 0; i < xb.rows(); ++i) {
+      const T* s = tile + i * columns;
+      rows[i] = add_row<kShared>(s, columns, top_of(s));
+    }
+    PartialLogsumexp<T>* cols = col_partials_ + xb.index * y_rows_ + yb.begin;
+    for (int64_t j = 0; j < columns; ++j) cols[j] = {top_[j], sum_[j]};
+  }
+
+  /// Of the last vector, the lanes behind the row mean nothing: they are kept out of the row's
+  /// sum, and end in those of `sum_` that nobody reads.
+  template <bool kShared>
+  PartialLogsumexp<T> add_row(const T* s, int64_t columns, T top) const {
+    Vector<T> sums{};
     for (int64_t j = 0; j < columns; j += kLanes<T>) {
-      const Vector<T> value = load(s + j);
-      sums += first_lanes(exp(value - top), columns - j, T(0));
-      store<T>(sum_.get() + j, load(sum_.get() + j) + exp(value - load(top_.get() + j)));
+      const Vector<T> value = load(s + j), of_row = exp(value - top);
+      const Vector<T> of_column = kShared ? of_row : exp(value - load(top_.get() + j));
+      sums += first_lanes(of_row, columns - j, T(0));
+      store<T>(sum_.get() + j, load(sum_.get() + j) + of_column);
     }
     return {top, sum_lanes<T>(sums)};
   }
@@ -148,28 +193,57 @@ template <class T>
 class LogsumexpBackward {
  public:
   /// All four arrays are indexed by row of valid components.
-  LogsumexpBackward(const T* grad_row, const T* grad_col, const T* row, const T* col)
-      : grad_row_(grad_row), grad_col_(grad_col), row_(row), col_(col) {}
+  LogsumexpBackward(const T* grad_row, const T* grad_col, const T* row, const T* col,
+                    int64_t max_columns)
+      : grad_row_(grad_row), grad_col_(grad_col), row_(row), col_(col), share_(max_columns) {}
 
   void operator()(T* tile, const Block& xb, const Block& yb) const {
-    const int64_t columns = yb.rows();
+    const Range<T> range(tile, xb.rows() * yb.rows());
+    range.close() ? weigh_close(tile, xb, yb, range.high) : weigh(tile, xb, yb);
+  }
+
+ private:
+  /// grad_row exp(s - row) + grad_col exp(s - col), as exp(s - top) times what row and column have
+  /// of it.
+  void weigh_close(T* tile, const Block& xb, const Block& yb, T top) const {
+    for (int64_t j = 0; j < yb.rows(); ++j) {
+      share_[j] = grad_col_[yb.begin + j] * std::exp(top - col_[yb.begin + j]);
+    }
+    for_each_vector(tile, xb, yb, [&](int64_t i) {
+      const T of_row = grad_row_[i] * std::exp(top - row_[i]);
+      return [=, this](int64_t j, int64_t width, Vector<T> value) {
+        return exp(value - top) * (of_row + load_first(share_.get() + j, width));
+      };
+    });
+  }
+
+  void weigh(T* tile, const Block& xb, const Block& yb) const {
     const T *grad_col = grad_col_ + yb.begin, *col = col_ + yb.begin;
-    for (int64_t i = 0; i < xb.rows(); ++i) {
-      T* s = tile + i * columns;
-      const T grad_row = grad_row_[xb.begin + i], row = row_[xb.begin + i];
+    for_each_vector(tile, xb, yb, [&](int64_t i) {
+      const T grad_row = grad_row_[i], row = row_[i];
+      return [=](int64_t j, int64_t width, Vector<T> value) {
+        return grad_row * exp(value - row) +
+               load_first(grad_col + j, width) * exp(value - load_first(col + j, width));
+      };
+    });
+  }
+
+  /// Put of_row(i)(j, width, s) in place of s, a vector of row i's values at a time.
+  template <class OfRow>
+  void for_each_vector(T* tile, const Block& xb, const Block& yb, const OfRow& of_row) const {
+    const int64_t columns = yb.rows();
+    for (int64_t i = xb.begin; i < xb.end; ++i, tile += columns) {
+      const auto gradient = of_row(i);
       for (int64_t j = 0; j < columns; j += kLanes<T>) {
         const int64_t width = std::min(kLanes<T>, columns - j);
-        const Vector<T> value = load_first(s + j, width);
-        const Vector<T> of_row = grad_row * exp(value - row);
-        const Vector<T> of_col =
-            load_first(grad_col + j, width) * exp(value - load_first(col + j, width));
-        store_first<T>(s + j, flush_tiny<T>(of_row + of_col), width);
+        const Vector<T> value = gradient(j, width, load_first(tile + j, width));
+        store_first<T>(tile + j, flush_tiny<T>(value), width);
       }
     }
   }
 
- private:
   const T *const grad_row_, *const grad_col_, *const row_, *const col_;
+  Buffer<T> share_;
 };
 
 }  // namespace alignops

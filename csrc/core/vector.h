@@ -72,6 +72,11 @@ inline Vector<T> first_lanes(Vector<T> v, int64_t width, T rest) {
   return lane < static_cast<Integer<T>>(width) ? v : Vector<T>{} + rest;
 }
 
+// Of a NaN and another value, either may be what these two return.
+template <class T>
+inline Vector<T> min(Vector<T> a, Vector<T> b) {
+  return a < b ? a : b;
+}
 template <class T>
 inline Vector<T> max(Vector<T> a, Vector<T> b) {
   return a > b ? a : b;
@@ -93,6 +98,11 @@ inline T fold_lanes(V v, const Fold& fold) {
 template <class T>
 inline T sum_lanes(Vector<T> v) {
   return fold_lanes<T>(v, [](auto a, auto b) { return a + b; });
+}
+
+template <class T>
+inline T min_lanes(Vector<T> v) {
+  return fold_lanes<T>(v, [](auto a, auto b) { return a < b ? a : b; });
 }
 
 template <class T>

@@ -12,14 +12,24 @@
 #include <torch/headeronly/util/Exception.h>
 #include <torch/headeronly/util/Half.h>
 
+#include <algorithm>
+#include <cstring>
 #include <optional>
+#include <vector>
 
 #include "core/components.h"
 
 namespace alignops {
 
 using torch::headeronly::ScalarType;
+using Shape = torch::headeronly::IntHeaderOnlyArrayRef;
 using torch::stable::Tensor;
+
+/// The tensor laid out row-major. Torch's own function is asked only where there is something to
+/// do: a call of the dispatcher takes longer than a small problem.
+inline Tensor row_major(const Tensor& tensor) {
+  return tensor.is_contiguous() ? tensor : torch::stable::contiguous(tensor);
+}
 
 /// Call body(T{}) with the C++ type of a floating-point tensor.
 template <class Body>
@@ -50,7 +60,7 @@ struct Pair {
 
   Pair(const Tensor& x, const Tensor& y, const std::optional<Tensor>& x_mask,
        const std::optional<Tensor>& y_mask, int64_t dims)
-      : x(torch::stable::contiguous(x)), y(torch::stable::contiguous(y)) {
+      : x(row_major(x)), y(row_major(y)) {
     STD_TORCH_CHECK(x.dim() == dims && y.dim() == dims, "expected tensors of ", dims,
                     " dimensions");
     STD_TORCH_CHECK(x.scalar_type() == y.scalar_type(), "expected tensors of one type");
@@ -79,7 +89,7 @@ struct Pair {
       STD_TORCH_CHECK(mask->size(d) == tensor.size(d),
                       "expected a mask of the shape of its tensor less D");
     }
-    return torch::stable::contiguous(*mask);
+    return row_major(*mask);
   }
 
   /// (B, D) counts as B samples of one component.
@@ -93,13 +103,12 @@ struct Pair {
 };
 
 /// A gradient or saved result, checked to be what the forward made, and contiguous.
-inline Tensor checked(const Tensor& tensor, torch::headeronly::IntHeaderOnlyArrayRef shape,
-                      ScalarType type) {
+inline Tensor checked(const Tensor& tensor, Shape shape, ScalarType type) {
   STD_TORCH_CHECK(tensor.scalar_type() == type,
                   "expected gradients and saved results of the types that the forward returns");
   STD_TORCH_CHECK(tensor.sizes() == shape,
                   "expected gradients and saved results of the shapes that the forward returns");
-  return torch::stable::contiguous(tensor);
+  return row_major(tensor);
 }
 
 /// The value of a 0-d tensor of type T.
@@ -112,13 +121,27 @@ inline T scalar(const Tensor& tensor) {
   return *static_cast<const T*>(tensor.const_data_ptr());
 }
 
-inline Tensor zeros(const Tensor& like, torch::headeronly::IntHeaderOnlyArrayRef shape,
-                    ScalarType type) {
-  return torch::stable::new_zeros(like, shape, type);
+/// A new tensor of the CPU, uninitialised; from the C interface, past the dispatcher likewise.
+inline Tensor empty(Shape shape, ScalarType type) {
+  std::vector<int64_t> strides(shape.size());
+  int64_t stride = 1;
+  for (size_t d = shape.size(); d-- > 0;) {
+    strides[d] = stride;
+    stride *= std::max<int64_t>(shape[d], 1);
+  }
+  AtenTensorHandle tensor;
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(
+      static_cast<int64_t>(shape.size()), shape.data(), strides.data(), static_cast<int32_t>(type),
+      aoti_torch_device_type_cpu(), 0, &tensor));
+  return Tensor(tensor);
 }
 
-inline Tensor zeros_like(const Tensor& tensor) {
-  return zeros(tensor, tensor.sizes(), tensor.scalar_type());
+inline Tensor zeros(Shape shape, ScalarType type) {
+  const Tensor tensor = empty(shape, type);
+  if (const size_t bytes = tensor.numel() * tensor.element_size(); bytes > 0) {
+    std::memset(tensor.mutable_data_ptr(), 0, bytes);
+  }
+  return tensor;
 }
 
 template <class T>

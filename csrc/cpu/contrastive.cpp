@@ -54,8 +54,8 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss(
   const Pair pair(image, text, std::nullopt, std::nullopt, 2);
   const TextArguments arguments(image, text, text_image, text_is_positive, reduction);
   const ScalarType type = accumulation_type(image);
-  Tensor loss = zeros(image, {}, type);
-  Tensor row = zeros(image, {image.size(0)}, type), col = zeros(text, {text.size(0)}, type);
+  Tensor loss = zeros({}, type);
+  Tensor row = zeros({image.size(0)}, type), col = zeros({text.size(0)}, type);
   dispatch(image, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;
@@ -92,12 +92,12 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss_backward(
     const T scale = scalar<T>(logit_scale), of_loss = scalar<T>(grad);
     accumulate_gradients<TorchRuntime>(
         images, rows, scale,
-        [&](int64_t) {
+        [&](int64_t max_columns) {
           return ContrastiveBackward<T>(texts.image_of, weights, data<T>(of_images),
-                                        data<T>(of_texts));
+                                        data<T>(of_texts), max_columns);
         },
         grad_image.rows(), grad_text.rows());
-    Tensor grad_scale = zeros(logit_scale, {}, type);
+    Tensor grad_scale = empty({}, type);
     *data<T>(grad_scale) = of_loss * static_cast<T>(inner_product(images, grad_image.rows()));
     return {grad_image.finish(of_loss * scale), grad_text.finish(of_loss * scale), grad_scale};
   });

@@ -19,8 +19,8 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity(const Tensor& regions, cons
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
   STD_TORCH_CHECK(regions.size(1) <= kMaxRegions, "expected at most ", kMaxRegions, " regions");
   const ScalarType type = accumulation_type(regions);
-  Tensor r2t = zeros(regions, {regions.size(0), phrases.size(0)}, type);
-  Tensor t2r = zeros(regions, {regions.size(0), phrases.size(0)}, type);
+  Tensor r2t = zeros({regions.size(0), phrases.size(0)}, type);
+  Tensor t2r = zeros({regions.size(0), phrases.size(0)}, type);
   dispatch(regions, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;

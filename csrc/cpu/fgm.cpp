@@ -52,11 +52,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fgm_similarity(const Tensor& x, const
   const Pair pair(x, y, x_mask, y_mask, 3);
   const int64_t bx = x.size(0), by = y.size(0), n = x.size(1), m = y.size(1);
   const ScalarType type = accumulation_type(x);
-  const Tensor x_to_y = zeros(x, {bx, by}, type), y_to_x = zeros(x, {bx, by}, type);
+  const Tensor x_to_y = zeros({bx, by}, type), y_to_x = zeros({bx, by}, type);
   const Tensor x_argmax =
-      save_argmax ? zeros(x, {bx, by, n}, argmax_type(m)) : zeros(x, {0}, argmax_type(m));
+      save_argmax ? zeros({bx, by, n}, argmax_type(m)) : zeros({0}, argmax_type(m));
   const Tensor y_argmax =
-      save_argmax ? zeros(x, {bx, by, m}, argmax_type(n)) : zeros(x, {0}, argmax_type(n));
+      save_argmax ? zeros({bx, by, m}, argmax_type(n)) : zeros({0}, argmax_type(n));
   dispatch(x, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;
@@ -86,7 +86,8 @@ std::tuple<Tensor, Tensor> fgm_similarity_backward(const Tensor& grad_x_to_y,
   const Tensor score_y = checked(grad_y_to_x, {bx, by}, accumulation_type(x));
   const Tensor winners_x = checked(x_argmax, {bx, by, n}, argmax_type(m));
   const Tensor winners_y = checked(y_argmax, {bx, by, m}, argmax_type(n));
-  Tensor grad_x = torch::stable::empty_like(pair.x), grad_y = torch::stable::empty_like(pair.y);
+  Tensor grad_x = empty(pair.x.sizes(), x.scalar_type()),
+         grad_y = empty(pair.y.sizes(), x.scalar_type());
   dispatch(x, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;

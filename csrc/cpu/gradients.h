@@ -15,10 +15,10 @@ class GradientRows {
  public:
   GradientRows(const Components<In>& components, const Tensor& like)
       : components_(components),
-        result_(in_place() ? torch::stable::empty_like(like) : zeros_like(like)),
+        result_(in_place() ? empty(like.sizes(), like.scalar_type())
+                           : zeros(like.sizes(), like.scalar_type())),
         rows_(in_place() ? result_
-                         : torch::stable::new_empty(like, {components.rows(), components.dim},
-                                                    accumulation_type(like))) {}
+                         : empty({components.rows(), components.dim}, accumulation_type(like))) {}
 
   /// To be written, all of them, before finish().
   T* rows() { return data<T>(rows_); }

@@ -15,7 +15,7 @@ namespace {
 /// A result over all stored rows, `value` where none is computed.
 template <class T>
 Tensor filled(const Tensor& like, T value) {
-  Tensor result = zeros(like, {like.size(0)}, accumulation_type(like));
+  Tensor result = empty({like.size(0)}, accumulation_type(like));
   std::fill_n(data<T>(result), like.size(0), value);
   return result;
 }
@@ -43,9 +43,9 @@ std::tuple<Tensor, Tensor> similarity_logsumexp(const Tensor& x, const Tensor& y
 /// Values of the valid rows of a (B,) tensor.
 template <class In>
 Buffer<Accumulator<In>> gathered(const Components<In>& components, const Tensor& values) {
-  const Tensor contiguous = checked(values, {components.batch},
-                                    torch::headeronly::CppTypeToScalarType<Accumulator<In>>::value);
-  const auto* from = data<Accumulator<In>>(contiguous);
+  const Tensor stored = checked(values, {components.batch},
+                                torch::headeronly::CppTypeToScalarType<Accumulator<In>>::value);
+  const auto* from = data<Accumulator<In>>(stored);
   Buffer<Accumulator<In>> result(components.rows());
   for (int64_t row = 0; row < components.rows(); ++row) result[row] = from[components.source(row)];
   return result;
@@ -65,11 +65,12 @@ std::tuple<Tensor, Tensor, Tensor> similarity_logsumexp_backward(
     GradientRows<In> grad_x(xs, pair.x), grad_y(ys, pair.y);
     accumulate_gradients<TorchRuntime>(
         xs, ys, scalar<T>(scale),
-        [&](int64_t) {
-          return LogsumexpBackward<T>(grad_rows.get(), grad_cols.get(), rows.get(), cols.get());
+        [&](int64_t max_columns) {
+          return LogsumexpBackward<T>(grad_rows.get(), grad_cols.get(), rows.get(), cols.get(),
+                                      max_columns);
         },
         grad_x.rows(), grad_y.rows());
-    Tensor grad_scale = zeros(scale, {}, accumulation_type(x));
+    Tensor grad_scale = empty({}, accumulation_type(x));
     *data<T>(grad_scale) = static_cast<T>(inner_product(xs, grad_x.rows()));
     return {grad_x.finish(scalar<T>(scale)), grad_y.finish(scalar<T>(scale)), grad_scale};
   });

@@ -17,8 +17,8 @@ std::tuple<Tensor, Tensor> powerset_similarity(const Tensor& regions, const Tens
                                                double zeta) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
   const ScalarType type = accumulation_type(regions);
-  Tensor r2t = zeros(regions, {regions.size(0), phrases.size(0)}, type);
-  Tensor t2r = zeros(regions, {regions.size(0), phrases.size(0)}, type);
+  Tensor r2t = zeros({regions.size(0), phrases.size(0)}, type);
+  Tensor t2r = zeros({regions.size(0), phrases.size(0)}, type);
   dispatch(regions, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;

@@ -26,8 +26,8 @@ std::tuple<Tensor, Tensor> scan_similarity(const Tensor& x, const Tensor& y,
                                            double negative_slope) {
   const Pair pair(x, y, x_mask, y_mask, 3);
   const ScalarType type = accumulation_type(x);
-  Tensor x_to_y = zeros(x, {x.size(0), y.size(0)}, type);
-  Tensor y_to_x = zeros(x, {x.size(0), y.size(0)}, type);
+  Tensor x_to_y = zeros({x.size(0), y.size(0)}, type);
+  Tensor y_to_x = zeros({x.size(0), y.size(0)}, type);
   dispatch(x, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;

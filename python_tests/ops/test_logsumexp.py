@@ -63,6 +63,27 @@ def test_any_scale(scale):
     assert torch.allclose(col[masks[1]].double(), logits.logsumexp(0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [0.1, 5.0, 100.0], ids=["close", "at-the-limit", "far-apart"])
+def test_gradients_of_values_that_lie(scale):
+    # Tiles of close values share a maximum, others do not.
+    x, y = torch.randn(600, 8), torch.randn(500, 8)
+    weights = torch.randn(600), torch.randn(500)
+
+    def gradients(dtype, logsumexps):
+        leaves = [tensor.to(dtype).requires_grad_() for tensor in (x, y)]
+        row, col = logsumexps(*leaves)
+        loss = (row * weights[0]).sum() + (col * weights[1]).sum()
+        return torch.autograd.grad(loss, leaves)
+
+    def by_definition(x, y):
+        logits = scale * x @ y.T
+        return logits.logsumexp(1), logits.logsumexp(0)
+
+    found = gradients(torch.float32, lambda x, y: similarity_logsumexp(x, y, scale))
+    for grad, wanted in zip(found, gradients(torch.float64, by_definition), strict=True):
+        assert torch.allclose(grad.double(), wanted, rtol=1e-4, atol=1e-5 * wanted.abs().max())
+
+
 @pytest.mark.parametrize("mask", ["none", "random"])
 def test_gradients(mask):
     assert_gradients(LOGSUMEXP, Problem(2, 2, 3, 1, mask=mask, layout="transposed"))
