@@ -63,9 +63,10 @@ def test_any_scale(scale):
     assert torch.allclose(col[masks[1]].double(), logits.logsumexp(0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("scale", [0.1, 5.0, 100.0], ids=["close", "at-the-limit", "far-apart"])
+@pytest.mark.parametrize("scale", [0.1, 1.2, 20.0], ids=["close", "at-the-limit", "far-apart"])
 def test_gradients_of_values_that_lie(scale):
-    # Tiles of close values share a maximum, others do not.
+    # Tiles whose values lie within 40 share a maximum, others do not.
+    torch.manual_seed(0)
     x, y = torch.randn(600, 8), torch.randn(500, 8)
     weights = torch.randn(600), torch.randn(500)
 
