@@ -77,6 +77,28 @@ def test_shape_swap_exchanges_the_nouns():
         assert statements(pair.false_caption) == [((*a[:2], b[2]), predicate, (*b[:2], a[2]))]
 
 
+@pytest.mark.parametrize("objects", [3, 4])
+@pytest.mark.parametrize("swap", ["attribute_swap", "relation_swap"])
+def test_parts_are_swapped_alone(swap, objects):
+    scenes = draw_scenes(300, objects=objects, seed=0)
+    pairs = compositional_pairs(scenes, f"part_{swap}", seed=1)
+    assert len(pairs) > 80
+    for pair in pairs:
+        [(a, predicate, b)] = statements(pair.true_caption)
+        whole = statements(scenes[pair.scene].caption)
+        assert (a, predicate, b) in whole
+        assert not is_true(scenes[pair.scene], pair.false_caption)
+        swapped = {
+            "attribute_swap": ((*b[:2], a[2]), predicate, (*a[:2], b[2])),
+            "relation_swap": (b, predicate, a),
+        }
+        assert statements(pair.false_caption) == [swapped[swap]]
+
+
+def test_a_caption_of_one_statement_has_no_parts():
+    assert not compositional_pairs(draw_scenes(50, seed=0), "part_relation_swap", seed=0)
+
+
 @pytest.mark.parametrize(
     ("kind", "places"), [("attribute_replace", {0, 1}), ("object_replace", {2})]
 )

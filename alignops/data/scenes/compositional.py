@@ -1,17 +1,25 @@
 """Test pairs for compositional understanding: a scene's true caption against a false one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from alignops.data.scenes.captions import sentence
 from alignops.data.scenes.description import Scene
 from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
 from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.sub_graphs import one_relation_graphs
 
 CompositionalKind = Literal[
-    "attribute_swap", "relation_swap", "shape_swap", "attribute_replace", "object_replace"
+    "attribute_swap",
+    "relation_swap",
+    "shape_swap",
+    "attribute_replace",
+    "object_replace",
+    "part_attribute_swap",
+    "part_relation_swap",
 ]
 
 
@@ -20,7 +28,7 @@ class CompositionalPair(NamedTuple):
 
     Attributes:
         scene: index in the given sequence of scenes.
-        true_caption: the scene's own caption.
+        true_caption: the scene's own caption; a part of it for the kinds of parts.
         false_caption: same template, false of the image.
     """
 
@@ -47,6 +55,10 @@ def compositional_pairs(
               makes such negatives of sub-graphs.
             - "attribute_replace": one object gets another size or colour.
             - "object_replace": one object gets another shape.
+            - "part_attribute_swap", "part_relation_swap": likewise, with one statement alone of a
+              caption that has several. In the whole caption an object named twice gives a swap
+              away: "a ring left of a cross, and the ring above a star" becomes "a cross left of a
+              ring, and the ring above a star", a form that no true caption has.
         seed: of the choices.
 
     Returns:
@@ -62,10 +74,11 @@ def compositional_pairs(
     for index, scene in enumerate(scenes):
         changed = list(_CHANGES[kind](scene.graph))
         rng.shuffle(changed)
-        false = next((graph for graph in changed if not scene.satisfies(graph)), None)
-        if false is not None:
-            text = sentence(false, scene.template)
-            pairs.append(CompositionalPair(index, scene.caption, text))
+        for true, false in changed:
+            if not scene.satisfies(false):
+                captions = (sentence(graph, scene.template) for graph in (true, false))
+                pairs.append(CompositionalPair(index, *captions))
+                break
     return pairs
 
 
@@ -122,10 +135,28 @@ def _with_entities(graph: SceneGraph, changed: dict[int, Entity]) -> SceneGraph:
     return replace(graph, entities=tuple(entities))
 
 
+Change: TypeAlias = Callable[[SceneGraph], Iterator[SceneGraph]]
+
+
+def _of_whole(change: Change, graph: SceneGraph) -> Iterator[tuple[SceneGraph, SceneGraph]]:
+    return ((graph, false) for false in change(graph))
+
+
+def _of_parts(change: Change, graph: SceneGraph) -> Iterator[tuple[SceneGraph, SceneGraph]]:
+    parts = one_relation_graphs(graph)
+    if len(parts) == 1:
+        return
+    for part in parts:
+        yield from _of_whole(change, part)
+
+
 _CHANGES = {
-    "attribute_swap": _attribute_swaps,
-    "relation_swap": _relation_swaps,
-    "shape_swap": _shape_swaps,
-    "attribute_replace": _attribute_replacements,
-    "object_replace": _object_replacements,
+    "attribute_swap": partial(_of_whole, _attribute_swaps),
+    "relation_swap": partial(_of_whole, _relation_swaps),
+    "shape_swap": partial(_of_whole, _shape_swaps),
+    "attribute_replace": partial(_of_whole, _attribute_replacements),
+    "object_replace": partial(_of_whole, _object_replacements),
+    "part_attribute_swap": partial(_of_parts, _attribute_swaps),
+    "part_relation_swap": partial(_of_parts, _relation_swaps),
 }
+"""By kind, what lists the true graphs of a scene's graph, each with one that may be false."""
