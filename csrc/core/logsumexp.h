@@ -124,12 +124,15 @@ class LogsumexpForward {
   template <bool kShared>
   PartialLogsumexp<T> add_row(const T* s, int64_t columns, T top) const {
     Vector<T> sums{};
-    for (int64_t j = 0; j < columns; j += kLanes<T>) {
+    const auto add = [&](int64_t j) {
       const Vector<T> value = load(s + j), of_row = exp(value - top);
       const Vector<T> of_column = kShared ? of_row : exp(value - load(top_.get() + j));
-      sums += first_lanes(of_row, columns - j, T(0));
       store<T>(sum_.get() + j, load(sum_.get() + j) + of_column);
-    }
+      return of_row;
+    };
+    int64_t j = 0;
+    for (; j + kLanes<T> <= columns; j += kLanes<T>) sums += add(j);
+    if (j < columns) sums += first_lanes(add(j), columns - j, T(0));
     return {top, sum_lanes<T>(sums)};
   }
 
@@ -234,8 +237,11 @@ class LogsumexpBackward {
     const int64_t columns = yb.rows();
     for (int64_t i = xb.begin; i < xb.end; ++i, tile += columns) {
       const auto gradient = of_row(i);
-      for (int64_t j = 0; j < columns; j += kLanes<T>) {
-        const int64_t width = std::min(kLanes<T>, columns - j);
+      int64_t j = 0;
+      for (; j + kLanes<T> <= columns; j += kLanes<T>) {
+        store<T>(tile + j, flush_tiny<T>(gradient(j, kLanes<T>, load(tile + j))));
+      }
+      if (const int64_t width = columns - j; width > 0) {
         const Vector<T> value = gradient(j, width, load_first(tile + j, width));
         store_first<T>(tile + j, flush_tiny<T>(value), width);
       }
