@@ -15,7 +15,7 @@
 
 namespace alignops {
 
-/// The least and the largest value of a tile, NaN left out.
+/// The least and the largest value of a tile; NaN does not count.
 template <class T>
 struct Range {
   T low, high;

@@ -126,7 +126,7 @@ class PowersetForward {
       top = max<T>(top, bracket);
       store<T>(bracket_.get() + depth * kLanes<T>, bracket);
     }
-    // A maximum may have passed over a NaN; its exponential does not.
+    // The maximum passes over NaN; its exponential does not.
     Vector<T> total{};
     for (int64_t l = 0; l < depth; ++l) {
       total += exp((load(bracket_.get() + l * kLanes<T>) - top) * parameters_.inverse_tau);

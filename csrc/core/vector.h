@@ -72,14 +72,14 @@ inline Vector<T> first_lanes(Vector<T> v, int64_t width, T rest) {
   return lane < static_cast<Integer<T>>(width) ? v : Vector<T>{} + rest;
 }
 
-// Of a NaN and another value, either may be what these two return.
+// Where b is NaN, these two return a: a running minimum or maximum passes over NaN.
 template <class T>
 inline Vector<T> min(Vector<T> a, Vector<T> b) {
-  return a < b ? a : b;
+  return b < a ? b : a;
 }
 template <class T>
 inline Vector<T> max(Vector<T> a, Vector<T> b) {
-  return a > b ? a : b;
+  return b > a ? b : a;
 }
 
 /// Fold the upper half of the lanes onto the lower one until a single lane is left.

@@ -98,6 +98,12 @@ def test_nan_reaches_its_row_and_every_column():
     assert col.isnan().all()
 
 
+def test_nan_does_not_hide_what_is_large_in_another_row():
+    x, y = torch.tensor([[1000.0], [torch.nan], [3.0]]), torch.ones(64, 1)
+    row, _ = similarity_logsumexp(x, y, 1.0)
+    assert row[[0, 2]].tolist() == pytest.approx([1000 + math.log(64), 3 + math.log(64)])
+
+
 def test_an_infinite_similarity_is_not_lost():
     x, y = torch.tensor([[1.0], [-1000.0]]), torch.ones(500, 1)
     y[3] = torch.inf
