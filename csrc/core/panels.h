@@ -126,7 +126,7 @@ class PanelTile {
   Buffer<T> packed_, loaded_, tile_;
 };
 
-/// Likewise, a few whole samples of rows at a time.
+/// The similarities of a run of row samples with a panel, a few whole samples at a time.
 template <class In>
 class SampleTile {
   using T = Accumulator<In>;

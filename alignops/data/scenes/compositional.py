@@ -57,8 +57,8 @@ def compositional_pairs(
             - "object_replace": one object gets another shape.
             - "part_attribute_swap", "part_relation_swap": likewise, with one statement alone of a
               caption that has several. In the whole caption an object named twice gives a swap
-              away: "a ring left of a cross, and the ring above a star" becomes "a cross left of a
-              ring, and the ring above a star", a form that no true caption has.
+              away: "a ring left of a cross, and the cross above a star" becomes "a cross left of
+              a ring, and the cross above a star", a form that no true caption has.
         seed: of the choices.
 
     Returns:
