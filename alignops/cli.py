@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--base",
         default="words",
-        help="what the base knows before sentences: words (default) or places",
+        help="what the base knows before sentences: words (default), places or places-of-three",
     )
     chosen = demo.add_mutually_exclusive_group()
     chosen.add_argument("--methods", nargs="+", default=["comalign"], metavar="METHOD")

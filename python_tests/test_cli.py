@@ -73,17 +73,21 @@ def test_the_demo_again_trains_nothing(demo, capsys):
     assert str(demo / "comalign") in printed
 
 
-def test_the_base_may_know_places(tmp_path):
-    placed = replace(MINIATURE, word_styles=DEMO_BASES["places"].word_styles, objects=3)
-    run_demo(tmp_path, methods=["clip"], config=placed)
+@pytest.mark.parametrize("base", ["places", "places-of-three"])
+def test_the_base_may_know_places(base, tmp_path):
+    full = DEMO_BASES[base]
+    placed = replace(MINIATURE, word_styles=full.word_styles, objects=full.objects)
+    run_demo(tmp_path, methods=["mosaiclip"], config=placed)
     words = Tower.load(str(tmp_path / "base" / "model")).tokenizer.words
     assert set(PLACED_VOCABULARY) < set(words)
-    assert read_results(tmp_path / "clip")["relation swap"].cases > 0
+    results = read_results(tmp_path / "mosaiclip")
+    assert results["relation swap"].cases > 0
+    assert ("part attribute swap" in results) == (full.objects > 2)
 
 
 def test_an_unknown_base(capsys):
     assert main(["demo", "--base", "nothing"]) == 2
-    assert "--base is 'nothing', expected one of words, places" in capsys.readouterr().err
+    assert "--base is 'nothing', expected one of words, places, places-of-three" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -56,8 +56,17 @@ DEMO_BASES = {
     "places": DemoConfig(
         word_styles=("placed",), close_ups=0, sentence_scenes=8000, tuning_steps=400
     ),
+    "places-of-three": DemoConfig(
+        objects=3,
+        word_styles=("placed",),
+        word_scenes=40000,
+        close_ups=0,
+        sentence_scenes=8000,
+        word_steps=2000,
+        tuning_steps=1200,
+    ),
 }
-"""The demo by what its base knows before sentences: words, or what is where."""
+"""The demo by what its base knows before sentences: words, what is where, or so of three objects."""
 
 
 @dataclass(frozen=True)
