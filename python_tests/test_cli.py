@@ -87,7 +87,8 @@ def test_the_base_may_know_places(base, tmp_path):
 
 def test_an_unknown_base(capsys):
     assert main(["demo", "--base", "nothing"]) == 2
-    assert "--base is 'nothing', expected one of words, places, places-of-three" in capsys.readouterr().err
+    expected = "--base is 'nothing', expected one of words, places, places-of-three"
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.slow

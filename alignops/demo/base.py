@@ -66,7 +66,7 @@ DEMO_BASES = {
         tuning_steps=1200,
     ),
 }
-"""The demo by what its base knows before sentences: words, what is where, or so of three objects."""
+"""The demo by what its base knows before sentences: words, or what is where, of two or three."""
 
 
 @dataclass(frozen=True)
