@@ -51,19 +51,13 @@ class DemoConfig:
     batch_size: int = 64
 
 
+_PLACES = DemoConfig(word_styles=("placed",), close_ups=0, sentence_scenes=8000, tuning_steps=400)
+
 DEMO_BASES = {
     "words": DemoConfig(),
-    "places": DemoConfig(
-        word_styles=("placed",), close_ups=0, sentence_scenes=8000, tuning_steps=400
-    ),
-    "places-of-three": DemoConfig(
-        objects=3,
-        word_styles=("placed",),
-        word_scenes=40000,
-        close_ups=0,
-        sentence_scenes=8000,
-        word_steps=2000,
-        tuning_steps=1200,
+    "places": _PLACES,
+    "places-of-three": replace(
+        _PLACES, objects=3, word_scenes=40000, word_steps=2000, tuning_steps=1200
     ),
 }
 """The demo by what its base knows before sentences: words, or what is where, of two or three."""
