@@ -1,6 +1,6 @@
 """Compiles the kernels ahead of time and says what they take of a GPU; needs none itself.
 
-    python -m alignops.kernels.report [--all]
+    python -m tools.kernel_resources [--all]
 
 One row per kernel, type and GPU generation, at the size of a published method. `--all` compiles
 every configuration, not only the one that is taken untimed.
@@ -10,9 +10,12 @@ import argparse
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import torch
 import triton
@@ -21,7 +24,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, CompiledKernel
 
 from alignops.kernels import fgm, logsumexp, powerset, scan
-from alignops.kernels.launch import WARP, Kernel, Launch, recording
+from alignops.kernels.launch import WARP, Kernel, Launch
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,14 @@ class Resources:
         registers = gpu.registers // (triton.cdiv(self.registers, 8) * 8 * self.threads)
         shared = (gpu.shared + gpu.reserved) // max(self.shared + gpu.reserved, 1)
         return min(registers, shared, _THREADS // self.threads)
+
+
+@contextmanager
+def recording() -> Iterator[list[Launch]]:
+    """Collect what users would start, instead of starting it."""
+    recorded: list[Launch] = []
+    with mock.patch.object(Launch, "start", lambda launch: recorded.append(launch)):
+        yield recorded
 
 
 def fgm_launches(x: Tensor, y: Tensor) -> list[Launch]:
@@ -210,7 +221,7 @@ def _output(tool: str, *arguments: str) -> str:
 
 def main() -> None:
     """Print the table, row by row."""
-    parser = argparse.ArgumentParser(prog="python -m alignops.kernels.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.kernel_resources", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every configuration")
     every = parser.parse_args().all
     print(
