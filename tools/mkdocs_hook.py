@@ -1,11 +1,13 @@
-"""MkDocs' hook for mkdocs.yml: links to files outside docs/, which the site does not hold.
+"""MkDocs' hook, named in mkdocs.yml: pages and docstrings are read on the site as on GitHub.
 
-On the site such a link becomes its text; a link to a file that is not there fails the build.
+A link to a file outside docs/, which the site does not hold, becomes its text; if the file is not
+there either, the build fails. `<x, y>`, which CommonMark takes for text, is not a tag.
 """
 
 import re
 from pathlib import Path
 
+from markdown import Extension, Markdown
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import Files
@@ -13,6 +15,19 @@ from mkdocs.structure.pages import Page
 
 _DOCS = Path(__file__).parents[1] / "docs"
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
+
+
+class NoInlineHtml(Extension):
+    """Inner products are written `<x, y>`; pages have no HTML within a line."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """Leave out the pattern that takes them for tags."""
+        md.inlinePatterns.deregister("html")
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Add the extension, for pages and for the docstrings in them."""
+    config.markdown_extensions.append(NoInlineHtml())
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

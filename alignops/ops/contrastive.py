@@ -50,7 +50,7 @@ def multi_positive_contrastive_loss(
         group: torch.distributed process group to contrast over; not available yet.
 
     Returns:
-        0-d tensor: float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+        0-d tensor; float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
         Without a positive text: 0 with zero gradient.
 
     Raises:

@@ -42,7 +42,7 @@ def exact_powerset_similarity(
         phrase_mask: (Bt, K) bool, likewise.
 
     Returns:
-        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the
+        (r2t, t2r), each (Bi, Bt); float32 for 16-bit inputs (accumulated in float32), else the
             inputs' type.
 
     Raises:

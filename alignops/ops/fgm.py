@@ -41,7 +41,7 @@ def fgm_similarity(
         y_mask: (By, M) bool, likewise.
 
     Returns:
-        (x_to_y, y_to_x), each (Bx, By): float32 for 16-bit inputs (accumulated in float32), else
+        (x_to_y, y_to_x), each (Bx, By); float32 for 16-bit inputs (accumulated in float32), else
             the inputs' type.
 
     Raises:

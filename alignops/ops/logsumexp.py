@@ -41,7 +41,7 @@ def similarity_logsumexp(
         y_mask: (T,) bool, likewise.
 
     Returns:
-        (row (B,), col (T,)): float32 for 16-bit inputs (accumulated in float32), else the inputs'
+        (row (B,), col (T,)); float32 for 16-bit inputs (accumulated in float32), else the inputs'
             type.
 
     Raises:

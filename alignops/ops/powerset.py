@@ -50,7 +50,7 @@ def powerset_similarity(
         zeta: interpolation in [0, 1] between the lower bound of r2t and the upper one.
 
     Returns:
-        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the
+        (r2t, t2r), each (Bi, Bt); float32 for 16-bit inputs (accumulated in float32), else the
             inputs' type.
 
     Raises:

@@ -47,7 +47,7 @@ def scan_similarity(
         negative_slope: of the leaky ReLU.
 
     Returns:
-        (x_to_y, y_to_x), each (Bx, By): float32 for 16-bit inputs (accumulated in float32), else
+        (x_to_y, y_to_x), each (Bx, By); float32 for 16-bit inputs (accumulated in float32), else
             the inputs' type.
 
     Raises:
