@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -149,34 +148,42 @@ def test_a_folder_that_is_none_is_left_alone(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_several_writers_lose_nothing(tmp_path):
-    [graph] = parse_captions(["A man rides a horse."])
-    batches = [{f"caption {i} {j}": graph for j in range(200)} for i in range(20)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda batch: ParseCache(tmp_path, GRAPHS).write(batch), batches))
-    found = ParseCache(tmp_path, GRAPHS).read(caption for batch in batches for caption in batch)
-    assert len(found) == 4000
-
-
 WRITER = """
 import sys
-from itertools import count
 from pathlib import Path
 from alignops.text import SceneGraph
 from alignops.text.cache import ParseCache
 from alignops.text.structures import GRAPHS
-cache = ParseCache(Path(sys.argv[1]), GRAPHS)
-for batch in count():
-    cache.write({f"{batch} {number}": SceneGraph() for number in range(100)})
+folder, name, batches = sys.argv[1:]
+cache = ParseCache(Path(folder), GRAPHS)
+for batch in range(int(batches)):
+    cache.write({f"{name} {batch} {number}": SceneGraph() for number in range(100)})
     print(batch, flush=True)
 """
 
 
+def start_writer(folder, name, batches):
+    command = [sys.executable, "-W", "error", "-c", WRITER, str(folder), name, str(batches)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def captions_of(name, batches):
+    return [f"{name} {batch} {number}" for batch in range(batches) for number in range(100)]
+
+
+def test_several_processes_lose_nothing(tmp_path):
+    writers = {name: start_writer(tmp_path, name, 20) for name in ("one", "two", "three")}
+    for writer in writers.values():
+        writer.communicate()
+        assert writer.returncode == 0
+    captions = [caption for name in writers for caption in captions_of(name, 20)]
+    assert set(ParseCache(tmp_path, GRAPHS).read(captions)) == set(captions)
+
+
 def test_a_killed_writer_leaves_whole_batches(tmp_path):
-    captions = [f"{batch} {number}" for batch in range(1000) for number in range(100)]
-    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    captions = captions_of("one", 1000)
     for milliseconds in (1, 4, 13):
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        with start_writer(tmp_path, "one", 1000) as writer:
             written = 1 + int(writer.stdout.readline())
             time.sleep(milliseconds / 1000)
             writer.kill()

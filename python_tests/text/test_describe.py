@@ -44,7 +44,7 @@ def test_no_more_texts_are_drawn_than_asked_for(capsys):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "words.json does not exist"), ("[]", "words.json is not a JSON object of objects")],
+    [(None, "words.json; expected a file that exists"), ("[]", "expected a JSON object")],
 )
 def test_a_vocabulary_that_is_none_is_named(content, message, tmp_path, capsys):
     words = tmp_path / "words.json"

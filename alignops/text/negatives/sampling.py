@@ -41,9 +41,11 @@ class SubGraphSampler:
 
     def __post_init__(self) -> None:
         """Refuse weights that nothing can be drawn by."""
-        weights = {kind: getattr(self, kind) for kind in get_args(Kind)}
-        if min(weights.values()) < 0 or not any(weights.values()):
-            raise ValueError(f"obj, rel, attr: expected weights >= 0, not all 0, got {weights}")
+        for kind in get_args(Kind):
+            if not getattr(self, kind) >= 0:
+                raise ValueError(f"{kind} is {getattr(self, kind)}; expected at least 0")
+        if not self.obj + self.rel + self.attr:
+            raise ValueError("obj, rel and attr are 0; expected one of them above 0")
 
     def draw(
         self,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from alignops.text.graph import SceneGraph
 
@@ -60,23 +61,34 @@ class Vocabulary:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it holds something else.
+            ValueError: it holds something else, or no object or no relation to draw.
         """
         if not path.is_file():
-            raise FileNotFoundError(f"the vocabulary {path} does not exist")
-        try:
-            lists = json.loads(path.read_text())
-            words = {name: tuple(map(str, lists[name])) for name in cls.__dataclass_fields__}
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            expected = ", ".join(cls.__dataclass_fields__)
-            raise ValueError(f"the vocabulary {path} is not a JSON object of {expected}") from error
-        return cls(**words)
+            raise FileNotFoundError(f"vocabulary is {path}; expected a file that exists")
+        lists = _read_json(path)
+        for name in cls.__dataclass_fields__:
+            words = lists.get(name)
+            if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+                raise ValueError(f"{name} in {path} is {words!r}; expected a list of strings")
+            if not words and name != "attributes":
+                raise ValueError(f"{name} in {path} is empty; expected at least one word")
+        return cls(**{name: tuple(lists[name]) for name in cls.__dataclass_fields__})
 
     def save(self, path: Path) -> None:
         """Write what `load` reads."""
         temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(json.dumps(asdict(self), indent=1))
+        temporary.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
         temporary.replace(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or no text
+        raise ValueError(f"vocabulary is {path}; expected a JSON file ({error})") from error
+    if not isinstance(read, dict):
+        raise ValueError(f"vocabulary is {path}, which holds {read!r}; expected a JSON object")
+    return read
 
 
 def _most_frequent(words: Counter[str], limit: int) -> tuple[str, ...]:

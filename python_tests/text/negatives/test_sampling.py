@@ -76,7 +76,14 @@ def test_a_caption_without_relations_and_attributes_has_no_pairs():
     assert draw(SceneGraph()) == ([], [])
 
 
-@pytest.mark.parametrize("weights", [{"obj": -1.0}, {"obj": 0, "rel": 0, "attr": 0}])
-def test_weights_that_nothing_can_be_drawn_by(weights):
-    with pytest.raises(ValueError, match="obj, rel, attr: expected weights >= 0, not all 0"):
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"obj": -1.0}, "obj is -1.0; expected at least 0"),
+        ({"rel": float("nan")}, "rel is nan; expected at least 0"),
+        ({"obj": 0, "rel": 0, "attr": 0}, "obj, rel and attr are 0; expected one of them above 0"),
+    ],
+)
+def test_weights_that_nothing_can_be_drawn_by(weights, message):
+    with pytest.raises(ValueError, match=message):
         SubGraphSampler(WORDS, **weights)

@@ -28,10 +28,23 @@ def test_a_saved_vocabulary_is_read_back(tmp_path):
     assert Vocabulary.load(tmp_path / "words.json") == vocabulary
 
 
-def test_errors_name_the_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"missing.json does not exist"):
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"missing.json; expected a file that exists"):
         Vocabulary.load(tmp_path / "missing.json")
-    for text in ("{", '{"objects": []}', "[1]"):
-        (tmp_path / "broken.json").write_text(text)
-        with pytest.raises(ValueError, match=r"broken.json is not a JSON object of objects, attr"):
-            Vocabulary.load(tmp_path / "broken.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"broken.json; expected a JSON file \("),
+        ("[1]", r"broken.json, which holds \[1\]; expected a JSON object"),
+        ('{"objects": ["dog"]}', "attributes in .*broken.json is None; expected a list of strings"),
+        ('{"objects": "dog"}', "objects in .*broken.json is 'dog'; expected a list of strings"),
+        ('{"objects": [1]}', r"objects in .*broken.json is \[1\]; expected a list of strings"),
+        ('{"objects": []}', "objects in .*broken.json is empty; expected at least one word"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_named(content, message, tmp_path):
+    (tmp_path / "broken.json").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        Vocabulary.load(tmp_path / "broken.json")
