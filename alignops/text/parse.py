@@ -18,6 +18,8 @@ Cache = str | Path | Literal[False] | None
 BATCH = 256
 # A process takes seconds to start, which is time for thousands of captions.
 LEAST_PER_PROCESS = 4096
+# This process decodes and keeps what the others parse: beyond about so many, they wait for it.
+MOST_PROCESSES = 16
 # Fewer captions are parsed within seconds, where a progress bar would only flicker.
 MANY = 10_000
 
@@ -32,8 +34,8 @@ def parse_captions(
 
     Args:
         captions: English captions. An empty or blank one gives an empty graph.
-        processes: most worker processes; None = one per processor. Captions that are too few to be
-            worth the seconds of their start are parsed in this process.
+        processes: most worker processes; None = one per processor, up to 16. Captions that are too
+            few to be worth the seconds of their start are parsed in this process.
         cache: folder where graphs are kept and looked up, by caption and parser; None = "parses" in
             the user's cache (`alignops.cache_folder`), False = no cache. Every batch is kept as
             soon as it is parsed.
@@ -93,7 +95,8 @@ def _parse_new(
 ) -> Iterator[dict[str, T]]:
     """Yield what batches of captions are parsed into, with a progress bar for many."""
     batches = [captions[start : start + BATCH] for start in range(0, len(captions), BATCH)]
-    count = min(processes or available_processors(), len(captions) // LEAST_PER_PROCESS)
+    most = processes or min(available_processors(), MOST_PROCESSES)
+    count = min(most, len(captions) // LEAST_PER_PROCESS)
     parsed: Iterable[list[T]]
     if count > 1:
         parsed = parse_in_processes(structure, batches, count)

@@ -28,7 +28,15 @@ def test_any_number_of_processes_gives_the_same(find, monkeypatch):
 
 @pytest.mark.parametrize(
     ("captions", "processes", "expected"),
-    [(9, None, 1), (19, 4, 1), (20, 4, 2), (30, 2, 2), (100, 1, 1), (1000, None, 6)],
+    [
+        (9, None, 1),
+        (19, 4, 1),
+        (20, 4, 2),
+        (30, 2, 2),
+        (100, 1, 1),
+        (1000, None, 16),
+        (1000, 20, 20),
+    ],
 )
 def test_few_captions_stay_in_this_process(captions, processes, expected, monkeypatch):
     started = [1]
@@ -38,7 +46,7 @@ def test_few_captions_stay_in_this_process(captions, processes, expected, monkey
         return [[None] * len(batch) for batch in batches]
 
     monkeypatch.setattr(parse, "LEAST_PER_PROCESS", 10)
-    monkeypatch.setattr(parse, "available_processors", lambda: 6)
+    monkeypatch.setattr(parse, "available_processors", lambda: 64)
     monkeypatch.setattr(parse, "parse_in_processes", start)
     parse_captions(
         [f"{number} dogs" for number in range(captions)], processes=processes, cache=False
