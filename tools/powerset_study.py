@@ -35,7 +35,7 @@ from alignops.training import Example, Run
 from alignops.training.config_values import from_values
 from benchmarks.page import ROOT, machine_line, markdown, write_measured
 
-PAGE = ROOT / "docs" / "powerset_study.md"
+PAGE = ROOT / "docs" / "studies" / "powerset.md"
 PLOT = PAGE.with_suffix(".png")
 TAUS = (0.1, 0.01, 0.001)
 ZETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
