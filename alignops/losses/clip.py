@@ -28,5 +28,5 @@ class ClipLoss(nn.Module):
                 f"image and text differ in shape: {tuple(image.shape)} and {tuple(text.shape)}; "
                 "ClipLoss takes one text per image"
             )
-        text_image = torch.arange(len(text), device=text.device)
-        return multi_positive_contrastive_loss(image, text, text_image, logit_scale=logit_scale)
+        image_index = torch.arange(len(text), device=text.device)
+        return multi_positive_contrastive_loss(image, text, image_index, logit_scale=logit_scale)

@@ -12,7 +12,7 @@ from alignops.ops import fgm_similarity
 _LARGEST_LOGIT_SCALE = 100.0
 
 
-class Components(NamedTuple):
+class ComponentFeatures(NamedTuple):
     """The embeddings of a batch of images, or of captions, in parts.
 
     Attributes:
@@ -54,7 +54,7 @@ class FineGrainedContrastiveLoss(nn.Module):
         """The factor of the similarities, at most 100; 0-d, with gradient."""
         return self.log_scale.exp().clamp(max=_LARGEST_LOGIT_SCALE)
 
-    def forward(self, image: Components, text: Components) -> dict[str, Tensor]:
+    def forward(self, image: ComponentFeatures, text: ComponentFeatures) -> dict[str, Tensor]:
         """Compute the loss of each level, 0-d; their sum is the loss.
 
         Args:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize
 
-from alignops.losses.relations import Relations, connections
+from alignops.losses.instance_relations import Relations, connections
 
 # Of the published code; the paper names neither.
 _GCN_SLOPE, _GCN_DROPOUT = 0.2, 0.6

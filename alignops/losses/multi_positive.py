@@ -22,7 +22,7 @@ class MultiPositiveContrastiveLoss(nn.Module):
         self,
         image: Tensor,
         text: Tensor,
-        text_image: Tensor,
+        image_index: Tensor,
         text_is_positive: Tensor | None = None,
         *,
         logit_scale: float | Tensor,
@@ -32,14 +32,14 @@ class MultiPositiveContrastiveLoss(nn.Module):
         Args:
             image: (B, D) L2-normalised image embeddings.
             text: (T, D) L2-normalised text embeddings, positives and hard negatives of all images.
-            text_image: (T,) int64, the image each text belongs to.
+            image_index: (T,) int64, the image each text belongs to.
             text_is_positive: (T,) bool, default all True.
             logit_scale: factor of the similarities; a 0-d tensor may take gradient.
         """
         return multi_positive_contrastive_loss(
             image,
             text,
-            text_image,
+            image_index,
             text_is_positive,
             logit_scale=logit_scale,
             reduction=self.reduction,

@@ -79,6 +79,9 @@ def check_positive(value: float, name: str) -> None:
 
 def needs_grad(*tensors: Tensor) -> bool:
     """Whether autograd will ask for a gradient of any of them."""
+    # Of a tensor inside torch.func.grad, requires_grad does not always say so.
+    if torch._C._are_functorch_transforms_active():
+        return True
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 

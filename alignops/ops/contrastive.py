@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.distributed import ProcessGroup
 
 from alignops.ops.arguments import embedding_pair
+from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.logsumexp import scale_tensor
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import contrastive as reference
 from alignops.reference.components import accumulation_dtype
 
@@ -18,7 +19,7 @@ _REDUCTIONS = ("mean", "sum")
 def multi_positive_contrastive_loss(
     image: Tensor,
     text: Tensor,
-    text_image: Tensor,
+    image_index: Tensor,
     text_is_positive: Tensor | None = None,
     *,
     logit_scale: float | Tensor,
@@ -29,7 +30,7 @@ def multi_positive_contrastive_loss(
 
     MosaiCLIP (arXiv 2305.13812).
     With logits z[i, k] = logit_scale <image[i], text[k]>, P(i) the positive texts of image i, p(k)
-    = text_image[k]:
+    = image_index[k]:
 
         L_i2t = -mean_i mean_{k in P(i)} ( z[i, k] - logsumexp_j z[i, j] )     i with a positive
         L_t2i = -mean_{k positive} ( z[p(k), k] - logsumexp_i z[i, k] )
@@ -43,7 +44,7 @@ def multi_positive_contrastive_loss(
     Args:
         image: (B, D), float64, float32, bfloat16 or float16; L2-normalised by the caller.
         text: (T, D) of the same type and device, L2-normalised by the caller.
-        text_image: (T,) int64, the image in [0, B) that each text belongs to.
+        image_index: (T,) int64, the image in [0, B) that each text belongs to.
         text_is_positive: (T,) bool, False for a hard negative; None = all positive.
         logit_scale: inverse temperature: a float, or a 0-d tensor, with gradient.
         reduction: "mean" or "sum".
@@ -58,7 +59,7 @@ def multi_positive_contrastive_loss(
         ValueError: shapes, devices or embedding sizes do not fit together, or `reduction` is
             unknown.
         NotImplementedError: `group` is given.
-        RuntimeError: a second derivative is asked for, or (on the CPU) a value of `text_image` is
+        RuntimeError: a second derivative is asked for, or (on the CPU) a value of `image_index` is
             not the index of an image.
     """
     if group is not None:
@@ -71,12 +72,12 @@ def multi_positive_contrastive_loss(
             f"reduction is {reduction!r}; expected one of {', '.join(map(repr, _REDUCTIONS))}"
         )
     image, text = embedding_pair(image, text, ("image", "text"), dims=2)
-    _check_per_text(text_image, "text_image", torch.int64, text)
+    _check_per_text(image_index, "image_index", torch.int64, text)
     if text_is_positive is not None:
         _check_per_text(text_is_positive, "text_is_positive", torch.bool, text)
     scale = scale_tensor(logit_scale, "logit_scale", image)
     loss: Tensor = torch.ops.alignops.multi_positive_contrastive_loss(
-        image, text, text_image, text_is_positive, scale, reduction
+        image, text, image_index, text_is_positive, scale, reduction
     )[0]
     return loss
 
@@ -95,7 +96,7 @@ def _check_per_text(tensor: Tensor, name: str, dtype: torch.dtype, text: Tensor)
 
 
 def _fake(
-    image: Tensor, text: Tensor, text_image: Tensor, *unused: Any
+    image: Tensor, text: Tensor, image_index: Tensor, *unused: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     dtype = accumulation_dtype(image.dtype)
     return (
@@ -129,22 +130,20 @@ def _backward(ctx: Any, grad: Tensor, *of_denominators: Tensor) -> tuple[Tensor 
 
 define_op(
     "multi_positive_contrastive_loss",
-    "(Tensor image, Tensor text, Tensor text_image, Tensor? text_is_positive, Tensor logit_scale,"
+    "(Tensor image, Tensor text, Tensor image_index, Tensor? text_is_positive, Tensor logit_scale,"
     ' str reduction="mean") -> (Tensor loss, Tensor row, Tensor col)',
     reference=reference.multi_positive_contrastive_loss,
     fake=_fake,
 )
 define_op(
     "multi_positive_contrastive_loss_backward",
-    "(Tensor grad, Tensor image, Tensor text, Tensor text_image, Tensor? text_is_positive,"
+    "(Tensor grad, Tensor image, Tensor text, Tensor image_index, Tensor? text_is_positive,"
     " Tensor logit_scale, str reduction, Tensor row, Tensor col)"
     " -> (Tensor grad_image, Tensor grad_text, Tensor grad_scale)",
     reference=reference.multi_positive_contrastive_loss_backward,
     fake=_fake_backward,
 )
-torch.library.register_autograd(
-    "alignops::multi_positive_contrastive_loss", _backward, setup_context=_setup_context
-)
+differentiate("multi_positive_contrastive_loss", _backward, _setup_context)
 block_second_derivative(
     "multi_positive_contrastive_loss_backward", "multi_positive_contrastive_loss"
 )

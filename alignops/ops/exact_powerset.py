@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import component_pair
+from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.powerset import PowersetSimilarity
-from alignops.ops.registration import block_second_derivative, define_op
+from alignops.ops.registration import define_op
 from alignops.reference import exact_powerset as reference
 
 MAX_REGIONS = 20
@@ -89,7 +90,5 @@ define_op(
     reference=reference.exact_powerset_similarity_backward,
     fake=pair_gradients,
 )
-torch.library.register_autograd(
-    "alignops::exact_powerset_similarity", _backward, setup_context=_setup_context
-)
+differentiate("exact_powerset_similarity", _backward, _setup_context)
 block_second_derivative("exact_powerset_similarity_backward", "exact_powerset_similarity")

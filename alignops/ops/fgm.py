@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import component_pair, needs_grad
+from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.fakes import pair_gradients, pair_scores
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import fgm as reference
 
 
@@ -97,6 +98,6 @@ define_op(
     reference=reference.fgm_similarity_backward,
     fake=pair_gradients,
 )
-torch.library.register_autograd("alignops::fgm_similarity", _backward, setup_context=_setup_context)
+differentiate("fgm_similarity", _backward, _setup_context)
 block_second_derivative("fgm_similarity_backward", "fgm_similarity")
 use_triton("fgm", "fgm_similarity", "fgm_similarity_backward")

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import check_mask, embedding_pair
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.autograd import block_second_derivative, differentiate
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import logsumexp as reference
 from alignops.reference.components import accumulation_dtype
 
@@ -104,8 +105,6 @@ define_op(
     reference=reference.similarity_logsumexp_backward,
     fake=_fake_backward,
 )
-torch.library.register_autograd(
-    "alignops::similarity_logsumexp", _backward, setup_context=_setup_context
-)
+differentiate("similarity_logsumexp", _backward, _setup_context)
 block_second_derivative("similarity_logsumexp_backward", "similarity_logsumexp")
 use_triton("logsumexp", "similarity_logsumexp", "similarity_logsumexp_backward")

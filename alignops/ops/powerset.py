@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import check_positive, component_pair
+from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.fakes import pair_gradients, pair_scores
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import powerset as reference
 
 
@@ -99,8 +100,6 @@ define_op(
     reference=reference.powerset_similarity_backward,
     fake=pair_gradients,
 )
-torch.library.register_autograd(
-    "alignops::powerset_similarity", _backward, setup_context=_setup_context
-)
+differentiate("powerset_similarity", _backward, _setup_context)
 block_second_derivative("powerset_similarity_backward", "powerset_similarity")
 use_triton("powerset", "powerset_similarity", "powerset_similarity_backward")

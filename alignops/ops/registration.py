@@ -26,6 +26,7 @@ def define_op(
     torch.library.impl(qualified, "CompositeExplicitAutograd")(reference)
     torch.library.register_fake(qualified)(fake)
     _references[getattr(torch.ops.alignops, name).default] = reference
+    _register_vmap(name)
 
 
 def use_triton(module: str, *names: str) -> None:
@@ -80,13 +81,16 @@ class _ByDefinition(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return _references.get(func, func)(*args, **kwargs or {})
 
 
-def block_second_derivative(backward_name: str, function: str) -> None:
-    """Raise a sentence where torch would silently return no second derivative."""
+def _register_vmap(name: str) -> None:
+    """Let `torch.vmap` call the op once per element: samples are what the ops batch over."""
+    op = getattr(torch.ops.alignops, name).default
 
-    def raise_sentence(ctx: Any, *grads: Any) -> None:
-        raise RuntimeError(
-            f"alignops.{function} has no second derivative: its backward was asked for a gradient "
-            "(create_graph=True). Use alignops.reference for higher derivatives of small inputs."
-        )
+    def per_element(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        results = [
+            op(*(a if d is None else a.select(d, i) for a, d in zip(args, in_dims, strict=True)))
+            for i in range(info.batch_size)
+        ]
+        stacked = tuple(torch.stack(outputs) for outputs in zip(*results, strict=True))
+        return stacked, (0,) * len(stacked)
 
-    torch.library.register_autograd(f"alignops::{backward_name}", raise_sentence)
+    torch.library.register_vmap(f"alignops::{name}", per_element)

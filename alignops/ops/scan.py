@@ -1,11 +1,12 @@
 """`alignops::scan_similarity`: SCAN's matching, both directions in one pass, without a gradient."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from alignops.ops.arguments import component_pair
+from alignops.ops.autograd import refuse_gradient
 from alignops.ops.fakes import pair_scores
 from alignops.ops.registration import define_op, use_triton
 from alignops.reference import scan as reference
@@ -61,13 +62,6 @@ def scan_similarity(
     )
 
 
-def _refuse_gradient(ctx: Any, *grads: Tensor) -> None:
-    raise RuntimeError(
-        "alignops.scan_similarity has no gradient; detach its inputs, or use "
-        "alignops.reference.scan.scan_similarity on small ones"
-    )
-
-
 define_op(
     "scan_similarity",
     "(Tensor x, Tensor y, Tensor? x_mask=None, Tensor? y_mask=None, float negative_slope=0.1)"
@@ -75,5 +69,8 @@ define_op(
     reference=reference.scan_similarity,
     fake=pair_scores,
 )
-torch.library.register_autograd("alignops::scan_similarity", _refuse_gradient)
+refuse_gradient(
+    "scan_similarity",
+    "detach its inputs, or use alignops.reference.scan.scan_similarity on small ones",
+)
 use_triton("scan", "scan_similarity")

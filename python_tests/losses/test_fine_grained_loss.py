@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from alignops.losses import Components, FineGrainedContrastiveLoss
+from alignops.losses import ComponentFeatures, FineGrainedContrastiveLoss
 
 
 def components(entity_counts, relation_counts, dim=6, seed=0):
@@ -17,7 +17,7 @@ def components(entity_counts, relation_counts, dim=6, seed=0):
     entities, entity_mask = rows(entity_counts)
     relations, relation_mask = rows(relation_counts)
     pooled = normalize(torch.randn(len(entity_counts), dim, generator=generator), dim=-1)
-    return Components(pooled, entities, relations, entity_mask, relation_mask)
+    return ComponentFeatures(pooled, entities, relations, entity_mask, relation_mask)
 
 
 def level(image, text, image_mask, text_mask, scale):
@@ -77,7 +77,7 @@ def test_a_batch_without_any_relation_has_zero_loss_and_finite_gradients():
 
 def test_an_empty_batch_has_zero_loss():
     image = components([1], [1])
-    empty = Components(*(part[:0] for part in image))
+    empty = ComponentFeatures(*(part[:0] for part in image))
     assert all(term.item() == 0 for term in FineGrainedContrastiveLoss()(empty, empty).values())
 
 

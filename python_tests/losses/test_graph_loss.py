@@ -13,7 +13,7 @@ from alignops.losses import (
     relation_divergence,
     within_relations,
 )
-from alignops.losses.relations import connections
+from alignops.losses.instance_relations import connections
 
 
 def embeddings(count=4, dim=6):

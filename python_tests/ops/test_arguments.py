@@ -46,11 +46,11 @@ def contrastive(image=IMAGE, text=TEXT, of=OF, positive=None, **options):
         ),
         (
             lambda: contrastive(of=OF.float()),
-            "text_image is torch.float32; expected a torch.int64 tensor (T,)",
+            "image_index is torch.float32; expected a torch.int64 tensor (T,)",
         ),
         (
             lambda: contrastive(of=[0, 1, 1]),
-            "text_image is list; expected a torch.int64 tensor (T,)",
+            "image_index is list; expected a torch.int64 tensor (T,)",
         ),
         (
             lambda: contrastive(positive=OF),
@@ -120,12 +120,12 @@ def test_a_wrong_type_is_a_type_error(call, message):
             "logit_scale has shape (2,); expected a float or a 0-d tensor",
         ),
         (lambda: contrastive(image=X), "image has shape (2, 3, 4); expected 2 dimensions (B, D)"),
-        (lambda: contrastive(of=OF[:2]), "text_image has shape (2,); expected (3,), one per text"),
+        (lambda: contrastive(of=OF[:2]), "image_index has shape (2,); expected (3,), one per text"),
         (
             lambda: contrastive(positive=torch.ones(4, dtype=torch.bool)),
             "text_is_positive has shape (4,); expected (3,), one per text",
         ),
-        (lambda: contrastive(of=OF.to("meta")), "text_image is on meta; expected cpu, as text"),
+        (lambda: contrastive(of=OF.to("meta")), "image_index is on meta; expected cpu, as text"),
         (lambda: contrastive(reduction="max"), "reduction is 'max'; expected one of 'mean', 'sum'"),
     ],
 )
