@@ -1,6 +1,7 @@
 """The objectives of the field as modules: each is usable alone in any training loop."""
 
 from alignops.losses.clip import ClipLoss
+from alignops.losses.filip import FilipLoss
 from alignops.losses.fine_grained import ComponentFeatures, FineGrainedContrastiveLoss
 from alignops.losses.graph import GraphLoss, InstanceGraph
 from alignops.losses.instance_relations import (
@@ -19,6 +20,7 @@ __all__ = [
     "ClipLoss",
     "ComponentFeatures",
     "DistanceWeightedTripletLoss",
+    "FilipLoss",
     "FineGrainedContrastiveLoss",
     "GraphLoss",
     "HardestTripletLoss",

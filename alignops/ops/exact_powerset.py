@@ -7,6 +7,7 @@ from torch import Tensor
 
 from alignops.ops.arguments import component_pair
 from alignops.ops.autograd import block_second_derivative, differentiate
+from alignops.ops.errors import wrong_value
 from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.powerset import PowersetSimilarity
 from alignops.ops.registration import define_op
@@ -55,9 +56,8 @@ def exact_powerset_similarity(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
     )
     if regions.shape[1] > MAX_REGIONS:
-        raise ValueError(
-            f"regions has {regions.shape[1]} regions; "
-            f"expected at most {MAX_REGIONS}, as 2^M subsets are enumerated"
+        raise wrong_value(
+            "regions", regions, f"at most {MAX_REGIONS} regions, as 2^M subsets are enumerated"
         )
     return PowersetSimilarity(
         *torch.ops.alignops.exact_powerset_similarity(regions, phrases, region_mask, phrase_mask)

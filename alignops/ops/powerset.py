@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from alignops.ops.arguments import check_positive, component_pair
+from alignops.ops.arguments import component_pair, number_between, positive_number
 from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.registration import define_op, use_triton
@@ -47,7 +47,8 @@ def powerset_similarity(
         region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not
             read.
         phrase_mask: (Bt, K) bool, likewise.
-        tau: temperature of the softplus and of the logsumexp, in units of s.
+        tau: temperature of the softplus and of the logsumexp, in units of s; a number, as it takes
+            no gradient.
         zeta: interpolation in [0, 1] between the lower bound of r2t and the upper one.
 
     Returns:
@@ -60,9 +61,7 @@ def powerset_similarity(
             outside [0, 1].
         RuntimeError: a second derivative is asked for.
     """
-    check_positive(tau, "tau")
-    if not 0 <= zeta <= 1:
-        raise ValueError(f"zeta is {zeta}; expected a number from 0 to 1")
+    tau, zeta = positive_number(tau, "tau"), number_between(zeta, "zeta", 0, 1)
     regions, phrases, region_mask, phrase_mask = component_pair(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
     )

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from alignops.ops.arguments import one_of
+
 _references: dict[Any, Callable[..., Any]] = {}
 
 
@@ -66,10 +68,10 @@ def backend(name: str) -> Iterator[None]:
             where `backward` is called inside the block.
 
     Raises:
+        TypeError: `name` is no string.
         ValueError: another name.
     """
-    if name != "reference":
-        raise ValueError(f'name is {name!r}; expected "reference"')
+    one_of(name, "name", ("reference",))
     with _ByDefinition():  # type: ignore[no-untyped-call]
         yield
 

@@ -82,5 +82,5 @@ def test_an_empty_batch_has_zero_loss():
 
 
 def test_the_temperature_must_be_positive():
-    with pytest.raises(ValueError, match="temperature is 0, expected a positive number"):
+    with pytest.raises(ValueError, match="temperature is 0; expected a finite number above 0"):
         FineGrainedContrastiveLoss(temperature=0)

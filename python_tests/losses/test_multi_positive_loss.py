@@ -20,5 +20,5 @@ def test_is_the_op_with_its_reduction():
 
 
 def test_an_unknown_reduction_is_refused():
-    with pytest.raises(ValueError, match="reduction is 'max', expected 'mean' or 'sum'"):
+    with pytest.raises(ValueError, match="reduction is 'max'; expected one of 'mean', 'sum'"):
         MultiPositiveContrastiveLoss("max")

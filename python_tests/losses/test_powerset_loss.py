@@ -77,7 +77,11 @@ def test_a_batch_in_which_nothing_takes_part():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"directions is \(\), expected some of 'r2t', 't2r'"):
+    with pytest.raises(
+        ValueError, match=r"directions is \(\); expected a tuple of 'r2t', 't2r' or both"
+    ):
         PowersetTripletLoss(directions=())
-    with pytest.raises(ValueError, match="regions has 3 images and phrases 2 captions"):
+    with pytest.raises(
+        ValueError, match=r"phrases is a .*; expected 3 rows, one for each of regions"
+    ):
         PowersetTripletLoss()(embeddings(3, 2, 8), embeddings(2, 2, 8))
