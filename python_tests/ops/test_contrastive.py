@@ -16,7 +16,6 @@ from op_testing import (
 )
 from torch.nn.functional import cross_entropy, normalize
 
-import alignops
 from alignops import multi_positive_contrastive_loss
 from alignops.ops import backend
 
