@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from alignops import (
     fgm_similarity,
     multi_positive_contrastive_loss,
     powerset_similarity,
+    scan_similarity,
     similarity_logsumexp,
 )
 
@@ -52,6 +54,20 @@ def contrastive(image=IMAGE, text=TEXT, of=OF, positive=None, **options):
         (
             lambda: similarity_logsumexp(None, TEXT, 1.0),
             "x is None; expected a torch.Tensor, (B, D)",
+        ),
+        (
+            lambda: powerset_similarity(X, Y, tau=torch.tensor(0.1, requires_grad=True)),
+            "tau is a torch.float32 tensor of shape (); expected a finite number above 0",
+        ),
+        (lambda: powerset_similarity(X, Y, zeta="1"), "zeta is '1'; expected a number from 0 to 1"),
+        (lambda: scan_similarity(X, Y, negative_slope=True), "negative_slope is True; expected a"),
+        (
+            lambda: contrastive(logit_scale="50"),
+            "logit_scale is '50'; expected a finite number, or",
+        ),
+        (
+            lambda: fgm_similarity(X.to_sparse(), Y),
+            "x is of layout torch.sparse_coo; expected a dense tensor, (B, N, D)",
         ),
         (
             lambda: contrastive(of=OF.float()),
@@ -113,6 +129,10 @@ def test_a_wrong_type_is_a_type_error(call, message):
             "y is a nested tensor of 3 dimensions, torch.strided; expected layout torch.jagged and "
             "shape (B, ragged, D)",
         ),
+        (
+            lambda: fgm_similarity(JAGGED.transpose(1, 2), Y[:, :, :3]),
+            "x is a jagged tensor that is transposed; expected layout torch.jagged and shape (B, ",
+        ),
         (lambda: powerset_similarity(X, Y, tau=0.0), "tau is 0.0; expected a finite number above"),
         (lambda: powerset_similarity(X, Y, tau=float("nan")), "tau is nan; expected a finite"),
         (lambda: powerset_similarity(X, Y, tau=float("inf")), "tau is inf; expected a finite"),
@@ -148,3 +168,10 @@ def test_a_wrong_type_is_a_type_error(call, message):
 def test_a_wrong_value_is_a_value_error(call, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         call()
+
+
+def test_numbers_of_numpy_are_numbers():
+    for kind in (np.float32, np.float64, np.int64):
+        results = powerset_similarity(X, Y, tau=kind(1), zeta=kind(1))
+        assert torch.equal(results.r2t, powerset_similarity(X, Y, tau=1.0, zeta=1.0).r2t)
+        assert contrastive(logit_scale=kind(1)) == contrastive(logit_scale=1.0)
