@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from alignops.ops.arguments import component_pair, number_between, positive_number
+from alignops.ops.arguments import (
+    component_pair,
+    number_between,
+    number_tensor,
+    positive_number,
+)
 from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.registration import define_op, use_triton
@@ -61,40 +66,42 @@ def powerset_similarity(
             outside [0, 1].
         RuntimeError: a second derivative is asked for.
     """
-    tau, zeta = positive_number(tau, "tau"), number_between(zeta, "zeta", 0, 1)
+    # In double, on the CPU: the kernels read it without waiting for a device.
+    temperature = number_tensor(positive_number(tau, "tau"), torch.float64, torch.device("cpu"))
+    zeta = number_between(zeta, "zeta", 0, 1)
     regions, phrases, region_mask, phrase_mask = component_pair(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
     )
     return PowersetSimilarity(
         *torch.ops.alignops.powerset_similarity(
-            regions, phrases, region_mask, phrase_mask, tau, zeta
+            regions, phrases, region_mask, phrase_mask, temperature, zeta
         )
     )
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.tau, ctx.zeta = inputs
+    *tensors, ctx.zeta = inputs
     ctx.save_for_backward(*tensors, output[0])
 
 
 def _backward(ctx: Any, grad_r2t: Tensor, grad_t2r: Tensor) -> tuple[Tensor | None, ...]:
     grads = torch.ops.alignops.powerset_similarity_backward(
-        grad_r2t, grad_t2r, *ctx.saved_tensors, ctx.tau, ctx.zeta
+        grad_r2t, grad_t2r, *ctx.saved_tensors, ctx.zeta
     )
     return *grads, None, None, None, None
 
 
 define_op(
     "powerset_similarity",
-    "(Tensor regions, Tensor phrases, Tensor? region_mask=None, Tensor? phrase_mask=None,"
-    " float tau=0.001, float zeta=0.75) -> (Tensor r2t, Tensor t2r)",
+    "(Tensor regions, Tensor phrases, Tensor? region_mask, Tensor? phrase_mask,"
+    " Tensor tau, float zeta=0.75) -> (Tensor r2t, Tensor t2r)",
     reference=reference.powerset_similarity,
     fake=pair_scores,
 )
 define_op(
     "powerset_similarity_backward",
     "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases,"
-    " Tensor? region_mask, Tensor? phrase_mask, Tensor r2t, float tau, float zeta)"
+    " Tensor? region_mask, Tensor? phrase_mask, Tensor tau, Tensor r2t, float zeta)"
     " -> (Tensor grad_regions, Tensor grad_phrases)",
     reference=reference.powerset_similarity_backward,
     fake=pair_gradients,

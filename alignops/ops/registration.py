@@ -45,7 +45,9 @@ def _on_cuda(module: str, name: str) -> Callable[..., Any]:
     reference = _references[getattr(torch.ops.alignops, name).default]
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(arg, Tensor) and arg.dtype == torch.float64 for arg in args):
+        # Not by a number in double, such as tau.
+        tensors = [arg for arg in args if isinstance(arg, Tensor) and arg.dim() > 0]
+        if any(tensor.dtype == torch.float64 for tensor in tensors):
             return reference(*args, **kwargs)
         if find_spec("triton") is None:
             raise ImportError(
