@@ -81,6 +81,17 @@ def test_an_empty_batch_has_zero_loss():
     assert all(term.item() == 0 for term in FineGrainedContrastiveLoss()(empty, empty).values())
 
 
+def test_a_missing_mask_and_batches_that_do_not_fit_are_named():
+    image, text = components([2, 1], [1, 1]), components([1, 2], [1, 1], seed=1)
+    loss = FineGrainedContrastiveLoss()
+    with pytest.raises(TypeError, match=r"text.relation_mask is None; expected a torch.bool"):
+        loss(image, text._replace(relation_mask=None))
+    with pytest.raises(ValueError, match=r"text.pooled is .*; expected 2 rows, one for each of im"):
+        loss(image, ComponentFeatures(*(part[:1] for part in text)))
+    with pytest.raises(ValueError, match=r"image.entities is .*; expected 2 rows, one for each of"):
+        loss(image._replace(entities=image.entities[:1], entity_mask=image.entity_mask[:1]), text)
+
+
 def test_the_temperature_must_be_positive():
     with pytest.raises(ValueError, match="temperature is 0; expected a finite number above 0"):
         FineGrainedContrastiveLoss(temperature=0)
