@@ -35,7 +35,8 @@ def embedding_pair(
 ) -> tuple[Tensor, Tensor]:
     """Two checked tensors of one type, device and embedding size D, cast to the autocast type."""
     check_embeddings(x, y, names, dims)
-    return x.to(_computed_dtype(x)), y.to(_computed_dtype(y))
+    dtype = _computed_dtype(x)
+    return x.to(dtype), y.to(dtype)
 
 
 def check_embeddings(x: Tensor, y: Tensor, names: tuple[str, str], dims: int) -> None:
@@ -52,7 +53,7 @@ def check_embeddings(x: Tensor, y: Tensor, names: tuple[str, str], dims: int) ->
         raise wrong_value(y_name, Given(f"on {y.device}"), f"the device of {x_name}, {x.device}")
     if x.shape[-1] != y.shape[-1]:
         raise wrong_value(y_name, y, f"the embedding size of {x_name}, {x.shape[-1]}")
-    if _computed_dtype(x) != _computed_dtype(y):
+    if x.dtype != y.dtype and _computed_dtype(x) != _computed_dtype(y):
         raise wrong_type(y_name, y, f"the type of {x_name}, {x.dtype}")
 
 
@@ -78,12 +79,11 @@ def check_tensor(
     tensor: Tensor, name: str, dtype: torch.dtype, shape: tuple[int, ...], like: Tensor, of: str
 ) -> None:
     """Refuse what is not a tensor of such type and shape on the device of `like`, named `of`."""
-    expected = f"a {dtype} tensor of shape {tuple(shape)}, as {of} is {tuple(like.shape)}"
-    check_dense(tensor, name, expected)
-    if tensor.dtype != dtype:
-        raise wrong_type(name, tensor, expected)
-    if tensor.shape != shape:
-        raise wrong_value(name, tensor, expected)
+    check_dense(tensor, name, str(dtype))
+    if tensor.dtype != dtype or tensor.shape != shape:
+        wrong = wrong_value if tensor.dtype == dtype else wrong_type
+        expected = f"a {dtype} tensor of shape {tuple(shape)}, as {of} is {tuple(like.shape)}"
+        raise wrong(name, tensor, expected)
     if tensor.device != like.device:
         raise wrong_value(name, Given(f"on {tensor.device}"), f"the device of {of}, {like.device}")
 

@@ -104,10 +104,10 @@ def _register_autograd(
 
 def _differentiates(args: tuple[Any, ...]) -> bool:
     """Whether a gradient of the call may be asked for, or a tangent is to go through it."""
-    tensors = [arg for arg in args if isinstance(arg, Tensor)]
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+    if torch.is_grad_enabled() and torch._C._any_requires_grad(*args):
         return True
     return forward_ad._current_level >= 0 and any(
-        forward_ad.unpack_dual(tensor).tangent is not None  # type: ignore[no-untyped-call]
-        for tensor in tensors
+        forward_ad.unpack_dual(arg).tangent is not None  # type: ignore[no-untyped-call]
+        for arg in args
+        if isinstance(arg, Tensor)
     )
