@@ -36,7 +36,9 @@ def embedding_pair(
     """Two checked tensors of one type, device and embedding size D, cast to the autocast type."""
     check_embeddings(x, y, names, dims)
     dtype = _computed_dtype(x)
-    return x.to(dtype), y.to(dtype)
+    # A cast to its own type would be a node in an exported graph.
+    x = x if x.dtype == dtype else x.to(dtype)
+    return x, y if y.dtype == dtype else y.to(dtype)
 
 
 def check_embeddings(x: Tensor, y: Tensor, names: tuple[str, str], dims: int) -> None:

@@ -61,7 +61,7 @@ def multi_positive_contrastive_loss(
             value of `image_index` is not the index of an image. On a CUDA device no call waits to
             look at values: there it is the device's own assertion.
         NotImplementedError: `group` is given.
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     if group is not None:
         raise NotImplementedError(

@@ -50,7 +50,7 @@ def exact_powerset_similarity(
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, or M > 20.
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     regions, phrases, region_mask, phrase_mask = component_pair(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")

@@ -49,7 +49,7 @@ def similarity_logsumexp(
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, or `scale` is a number
             that is not finite.
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     x, y = embedding_pair(x, y, ("x", "y"), dims=2)
     check_mask(x, x_mask, "x")

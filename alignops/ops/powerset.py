@@ -64,7 +64,7 @@ def powerset_similarity(
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, tau <= 0, or zeta
             outside [0, 1].
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     # In double, on the CPU: the kernels read it without waiting for a device.
     temperature = number_tensor(positive_number(tau, "tau"), torch.float64, torch.device("cpu"))
