@@ -10,7 +10,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from alignops.data import FeatureCache, PairedDataset
-from alignops.losses import Components, FineGrainedContrastiveLoss
+from alignops.losses import ComponentFeatures, FineGrainedContrastiveLoss
 from alignops.methods.comalign_score import ScoreTerms, ScoreWeights, tune_weights
 from alignops.methods.components import (
     ComponentConfig,
@@ -90,7 +90,7 @@ class ComAlignObjective(nn.Module):
         self.text = ComAlignEncoder(dim, config.layers, config.heads)
         self.loss = FineGrainedContrastiveLoss(config.temperature)
 
-    def forward(self, batch: tuple[Components, Components]) -> Mapping[str, Tensor]:
+    def forward(self, batch: tuple[ComponentFeatures, ComponentFeatures]) -> Mapping[str, Tensor]:
         """Compute the loss of the frozen components of B images and of their captions."""
         image, text = batch
         losses: Mapping[str, Tensor] = self.loss(self.image(image), self.text(text))
@@ -234,12 +234,12 @@ def _tuned(scorer: ComAlignScorer, validation: PairedDataset) -> ScoreWeights:
     return tune_weights(scorer.terms(validation, texts), torch.tensor(owners))
 
 
-def _collate(items: list[tuple[Features, Features]]) -> tuple[Components, Components]:
+def _collate(items: list[tuple[Features, Features]]) -> tuple[ComponentFeatures, ComponentFeatures]:
     images, captions = zip(*items, strict=True)
     return collate_components(images), collate_components(captions)
 
 
-def _encode(encoder: ComAlignEncoder, frozen: Components) -> Components:
+def _encode(encoder: ComAlignEncoder, frozen: ComponentFeatures) -> ComponentFeatures:
     batches = zip(*(torch.split(part.to(default_device()), _BATCH) for part in frozen), strict=True)
-    encoded = [encoder(Components(*batch)) for batch in batches]
-    return Components(*(torch.cat(part) for part in zip(*encoded, strict=True)))
+    encoded = [encoder(ComponentFeatures(*batch)) for batch in batches]
+    return ComponentFeatures(*(torch.cat(part) for part in zip(*encoded, strict=True)))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alignops.data import FeatureCache, PairedDataset, content_key, pad_rows
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 from alignops.methods.data import BoxSource
 from alignops.methods.embedding import embed_texts
 from alignops.models import Tower
@@ -115,12 +115,12 @@ class ComponentEncoder:
         return content_key(tower=self.tower.fingerprint(), limits=limits, **parts)
 
 
-def collate_components(items: Sequence[Features]) -> Components:
+def collate_components(items: Sequence[Features]) -> ComponentFeatures:
     """Make a batch of the features of images, or of captions."""
     entities, entity_mask = pad_rows([item["entities"] for item in items])
     relations, relation_mask = pad_rows([item["relations"] for item in items])
     pooled = torch.cat([item["pooled"] for item in items])
-    return Components(pooled, entities, relations, entity_mask, relation_mask)
+    return ComponentFeatures(pooled, entities, relations, entity_mask, relation_mask)
 
 
 def _features(rows: Tensor, counts: list[int]) -> Features:

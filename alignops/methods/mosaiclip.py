@@ -60,7 +60,7 @@ class MosaiClipObjective(nn.Module):
         loss = self.loss(
             self.tower.encode_image(batch.images),
             self.tower.encode_text(batch.tokens),
-            batch.text_image,
+            batch.image_index,
             batch.text_is_positive,
             logit_scale=self.tower.logit_scale,
         )

@@ -93,13 +93,13 @@ class Batch(NamedTuple):
     Attributes:
         images: (B, 3, S, S).
         tokens: (T, L); the first B are the captions.
-        text_image: (T,) int64.
+        image_index: (T,) int64.
         text_is_positive: (T,) bool.
     """
 
     images: Tensor
     tokens: Tensor
-    text_image: Tensor
+    image_index: Tensor
     text_is_positive: Tensor
 
 

@@ -57,9 +57,9 @@ def test_the_first_stage_is_coarse(make):
 def test_a_batch_has_captions_first_then_statements(make):
     _, _, batch = make()
     assert batch.images.shape == (12, 3, 32, 32)
-    assert batch.text_image[:12].tolist() == list(range(12))
+    assert batch.image_index[:12].tolist() == list(range(12))
     assert batch.text_is_positive[:12].all()
-    assert len(batch.tokens) == len(batch.text_image) == len(batch.text_is_positive) > 60
+    assert len(batch.tokens) == len(batch.image_index) == len(batch.text_is_positive) > 60
 
 
 def test_no_text_is_true_of_another_image(make):
