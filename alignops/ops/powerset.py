@@ -74,7 +74,7 @@ def powerset_similarity(
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     *tensors, ctx.tau, ctx.zeta = inputs
-    ctx.save_for_backward(*tensors, output[0])
+    ctx.save_for_backward(*tensors)
 
 
 def _backward(ctx: Any, grad_r2t: Tensor, grad_t2r: Tensor) -> tuple[Tensor | None, ...]:
@@ -94,7 +94,7 @@ define_op(
 define_op(
     "powerset_similarity_backward",
     "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases,"
-    " Tensor? region_mask, Tensor? phrase_mask, Tensor r2t, float tau, float zeta)"
+    " Tensor? region_mask, Tensor? phrase_mask, float tau, float zeta)"
     " -> (Tensor grad_regions, Tensor grad_phrases)",
     reference=reference.powerset_similarity_backward,
     fake=pair_gradients,

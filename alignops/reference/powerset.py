@@ -11,6 +11,8 @@ Both are written with one exponential, e = exp(-|s| / tau), which never overflow
     tau * softplus(s / tau)        = max(s, 0) + tau * log1p(e)
     tau * logcosh(s / (2 tau))     = |s|/2 - tau * log 2 + tau * log1p(e)
 
+Where |s| < tau / 2 these lines would cancel, and logcosh is taken as log1p(cosh - 1).
+
 A pair without a valid region or without a valid phrase scores 0 with zero gradient.
 """
 
@@ -46,15 +48,14 @@ def powerset_similarity_backward(
     phrases: Tensor,
     region_mask: Tensor | None,
     phrase_mask: Tensor | None,
-    r2t: Tensor,
     tau: float,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of regions and phrases; r2t is the forward's result."""
+    """Gradients of regions and phrases."""
     s, region_valid, phrase_valid = _similarities(regions, phrases, region_mask, phrase_mask)
     pair_valid = region_valid[:, None, :, None] & phrase_valid[None, :, None, :]
     _, node = _aggregate(s, region_valid, tau, zeta)
-    chosen = torch.exp((node - r2t.unsqueeze(-1)) / tau)
+    chosen = torch.softmax(node.masked_fill(~phrase_valid, -torch.inf) / tau, -1)
     through_r2t = (
         (grad_r2t.unsqueeze(-1) * chosen).unsqueeze(-2) * (1 + zeta * torch.tanh(s / (2 * tau))) / 2
     )
@@ -76,8 +77,15 @@ def _similarities(
 
 def _aggregate(s: Tensor, region_valid: Tensor, tau: float, zeta: float) -> tuple[Tensor, Tensor]:
     """Per node (Bi, Bt, K): the sums over valid regions inside NLA-T1 and NLA-T2."""
-    log1p = tau * torch.log1p(torch.exp(-s.abs() / tau))
-    softplus = s.clamp(min=0) + log1p
-    bracket = s / 2 + zeta * (s.abs() / 2 - tau * math.log(2) + log1p)
+    near = s.abs() < tau / 2
+    upper = torch.where(near, s / 2, s.clamp(min=0))
+    lower = torch.where(near, s / 2, s.clamp(max=0))
+    # Autograd goes through both branches: that of small s must be finite for all.
+    cosh_minus_1 = 2 * torch.sinh((s / (4 * tau)).clamp(-1, 1)) ** 2
+    log = tau * torch.log1p(torch.where(near, cosh_minus_1, torch.exp(-s.abs() / tau)))
+    log_two = torch.full_like(s, tau * math.log(2))
+    softplus = upper + log + log_two.where(near, 0)
+    bracket = (1 + zeta) / 2 * upper + (1 - zeta) / 2 * lower
+    bracket = bracket + zeta * (log - log_two.where(~near, 0))
     invalid = ~region_valid[:, None, :, None]
     return softplus.masked_fill(invalid, 0).sum(-2), bracket.masked_fill(invalid, 0).sum(-2)
