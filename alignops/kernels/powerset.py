@@ -34,16 +34,13 @@ _LOG_2 = tl.constexpr(0.6931471805599453)
 def _aggregate(s, region_valid, tau, zeta, IMAGES: tl.constexpr, CHUNK: tl.constexpr):
     """Sums over regions (IMAGES, columns) inside NLA-T1 and NLA-T2, of a tile of similarities."""
     x = tl.abs(s) / tau
-    near = x < 0.5
-    # logcosh(x / 2): near 0 by its series, as its closed form would cancel.
-    square = tl.where(near, x * x, 0.0)
-    series = square * (1 / 8 + square * (-1 / 192 + square * (1 / 2880 - square * (17 / 645120))))
     log1p = tl.log(1.0 + tl.exp(-x))
-    upper = tl.where(near, s * 0.5, tl.maximum(s, 0.0, propagate_nan=tl.PropagateNan.ALL))
-    lower = tl.where(near, s * 0.5, tl.minimum(s, 0.0, propagate_nan=tl.PropagateNan.ALL))
-    softplus = upper + tau * tl.where(near, series + _LOG_2, log1p)
-    bracket = upper * (0.5 + 0.5 * zeta) + lower * (0.5 - 0.5 * zeta)
-    bracket += zeta * tau * tl.where(near, series, log1p - _LOG_2)
+    softplus = tl.maximum(s, 0.0, propagate_nan=tl.PropagateNan.ALL) + tau * log1p
+    # softplus - tau log 2, by the series of logcosh(x / 2) where that would cancel.
+    square = x * x
+    series = square * (1 / 8 + square * (-1 / 192 + square * (1 / 2880 - square * (17 / 645120))))
+    excess = tl.where(x < 0.5, s * 0.5 + tau * series, softplus - tau * _LOG_2)
+    bracket = zeta * excess + (1.0 - zeta) * 0.5 * s
     softplus = tl.where(region_valid[:, None], softplus, 0.0)
     bracket = tl.where(region_valid[:, None], bracket, 0.0)
     columns: tl.constexpr = s.shape[1]
@@ -87,14 +84,6 @@ def _phrase(
     return upper, node, phrase_valid, region_count
 
 
-@triton.jit
-def _add_exponential(top, total, node, tau):
-    """A logsumexp exp(top / tau) * total, and one more node."""
-    new_top = tl.maximum(top, node)
-    shift = finite_or_zero(new_top)
-    return new_top, total * tl.exp((top - shift) / tau) + tl.exp((node - shift) / tau)
-
-
 @triton.jit(do_not_specialize=["Bi", "Bt", "M", "K", "tau", "zeta"])
 def _forward(
     regions, phrases, region_mask, phrase_mask, r2t, t2r, Bi, Bt, M, K, D, tau, zeta,
@@ -104,6 +93,7 @@ def _forward(
     image_block, text_block = tile_of_program(tl.cdiv(Bi, IMAGES), tl.cdiv(Bt, TEXTS))
     first_image = image_block.to(tl.int64) * IMAGES
     text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
+    # A logsumexp over nodes as exp(top / tau) * total, and the sum over nodes.
     top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
     total = tl.zeros((IMAGES, TEXTS), tl.float32)
     upper_sum = tl.zeros((IMAGES, TEXTS), tl.float32)
@@ -115,7 +105,10 @@ def _forward(
             Bi, Bt, M, K, D, tau, zeta, IMAGES, CHUNK, BLOCK_D, PRECISION,
         )  # fmt: skip
         upper_sum += upper
-        top, total = _add_exponential(top, total, node, tau)
+        new_top = tl.maximum(top, node)
+        shift = finite_or_zero(new_top)
+        total = total * tl.exp((top - shift) / tau) + tl.exp((node - shift) / tau)
+        top = new_top
         phrase_count += phrase_valid.to(tl.int32)
 
     matched = (region_count > 0)[:, None] & (phrase_count > 0)[None, :]
@@ -146,18 +139,20 @@ def _phrase_weights(
     pair = (image * Bt)[:, None] + text[None, :]
     inside = (image < Bi)[:, None] & (text < Bt)[None, :]
     top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
-    total = tl.zeros((IMAGES, TEXTS), tl.float32)
     for phrase in range(0, K):
         _, node, _, _ = _phrase(
             regions, phrases, region_mask, phrase_mask, first_image, text, phrase,
             Bi, Bt, M, K, D, tau, zeta, IMAGES, CHUNK, BLOCK_D, PRECISION,
         )  # fmt: skip
         tl.store(weights + pair * K + phrase, node, mask=inside)
-        top, total = _add_exponential(top, total, node, tau)
+        top = tl.maximum(top, node)
 
-    share = tl.load(grad_r2t + pair, mask=inside, other=0.0) * 0.5 / total
-    share += top - top  # NaN for an infinite r2t, as in the softmax
     tl.debug_barrier()  # nodes may come back to other threads
+    total = tl.zeros((IMAGES, TEXTS), tl.float32)
+    for phrase in range(0, K):
+        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
+        total += tl.exp((node - top) / tau)
+    share = tl.load(grad_r2t + pair, mask=inside, other=0.0) * 0.5 / total
     for phrase in range(0, K):
         node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
         tl.store(weights + pair * K + phrase, share * tl.exp((node - top) / tau), mask=inside)
@@ -197,7 +192,8 @@ def _backward(
         # With q = sigmoid(s / tau): tanh(s / (2 tau)) = 2 q - 1.
         e = tl.exp(-tl.abs(s) / tau)
         q = tl.where(s < 0, e, 1.0) / (1.0 + e)
-        weight = tl.where(known, weight * (1.0 + zeta * (2.0 * q - 1.0)) + share * q, 0.0)
+        weight = weight * (1.0 + zeta * (2.0 * q - 1.0)) + share * q
+        weight = tl.where(known, weight, 0.0)
         other = load_rows(y, y_row, y_valid, own_slice * SLICE, D, SLICE)
         grad = tl.dot(weight.to(other.dtype), other, grad, input_precision=PRECISION)
 

@@ -49,16 +49,16 @@ inline Vector<T> cosh_of_half_minus_1(Vector<T> x) {
 /// product.
 ///
 /// A similarity is near 0 where |s| < tau / 2. There tau logcosh(s / (2 tau)) is small beside |s|,
-/// and |s| / 2 - tau log 2 + tau log1p(e) would cancel to it.
+/// and tau softplus(s / tau) - s/2 - tau log 2 would cancel to it.
 template <class T>
 struct RegionSums {
   /// Add one region's similarities; returns their e.
   Vector<T> add(Vector<T> s, T inverse_tau) {
     const Vector<T> zero{}, one = zero + 1;
-    const Vector<T> x = abs<T>(s) * inverse_tau, e = exp(-x), half = s * T(0.5);
+    const Vector<T> x = abs<T>(s) * inverse_tau, e = exp(-x);
     const auto near = x < T(0.5);
-    block_.upper += near ? half : (s > zero ? s : zero);
-    block_.lower += near ? half : (s < zero ? s : zero);
+    block_.s += s;
+    block_.upper += near ? s * T(0.5) : (s > zero ? s : zero);
     block_.near += near ? one : zero;
     block_.log += (near ? cosh_of_half_minus_1<T>(x) : e) * (block_.log + 1);
     if (++in_block_ == 64) close_block();
@@ -67,8 +67,8 @@ struct RegionSums {
 
   /// To be called after the last add.
   void close_block() {
+    sums_.s += block_.s;
     sums_.upper += block_.upper;
-    sums_.lower += block_.lower;
     sums_.near += block_.near;
     sums_.log += log1p(block_.log);
     block_ = {};
@@ -77,23 +77,23 @@ struct RegionSums {
 
   /// sum of tau * softplus(s / tau)
   Vector<T> softplus(const PowersetParameters<T>& p) const {
-    return sums_.upper + p.tau * (sums_.near * kLogTwo + sums_.log);
+    return sums_.upper + p.tau * (sums_.log + kLogTwo * sums_.near);
   }
 
   /// sum of s/2 + zeta * tau * logcosh(s / (2 tau))
   Vector<T> bracket(const PowersetParameters<T>& p, int64_t regions) const {
     const Vector<T> far = static_cast<T>(regions) - sums_.near;
-    return sums_.upper * ((1 + p.zeta) / 2) + sums_.lower * ((1 - p.zeta) / 2) +
-           p.zeta * p.tau * (sums_.log - far * kLogTwo);
+    const Vector<T> excess = sums_.upper + p.tau * (sums_.log - kLogTwo * far);
+    return p.zeta * excess + (1 - p.zeta) / 2 * sums_.s;
   }
 
  private:
   static constexpr T kLogTwo = static_cast<T>(0.69314718055994530942);
 
   struct Sums {
-    // Of max(s, 0) and min(s, 0), which near 0 are s / 2 both; how many are near; the logarithm of
-    // the product of the factors 1 + h, and in a block what that product exceeds 1 by.
-    Vector<T> upper{}, lower{}, near{}, log{};
+    // Of s, and of max(s, 0), which near 0 is s / 2; how many are near 0; the logarithm of the
+    // product of the factors 1 + h, and in a block what that product exceeds 1 by.
+    Vector<T> s{}, upper{}, near{}, log{};
   };
   Sums block_, sums_;
   int64_t in_block_ = 0;
