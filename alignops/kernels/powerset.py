@@ -138,16 +138,18 @@ def _phrase_weights(
     text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
     pair = (image * Bt)[:, None] + text[None, :]
     inside = (image < Bi)[:, None] & (text < Bt)[None, :]
-    top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
     for phrase in range(0, K):
         _, node, _, _ = _phrase(
             regions, phrases, region_mask, phrase_mask, first_image, text, phrase,
             Bi, Bt, M, K, D, tau, zeta, IMAGES, CHUNK, BLOCK_D, PRECISION,
         )  # fmt: skip
         tl.store(weights + pair * K + phrase, node, mask=inside)
-        top = tl.maximum(top, node)
 
     tl.debug_barrier()  # nodes may come back to other threads
+    top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
+    for phrase in range(0, K):
+        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
+        top = tl.maximum(top, node)
     total = tl.zeros((IMAGES, TEXTS), tl.float32)
     for phrase in range(0, K):
         node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
@@ -192,7 +194,7 @@ def _backward(
         # With q = sigmoid(s / tau): tanh(s / (2 tau)) = 2 q - 1.
         e = tl.exp(-tl.abs(s) / tau)
         q = tl.where(s < 0, e, 1.0) / (1.0 + e)
-        weight = weight * (1.0 + zeta * (2.0 * q - 1.0)) + share * q
+        weight = (1.0 - zeta) * weight + (2.0 * zeta * weight + share) * q
         weight = tl.where(known, weight, 0.0)
         other = load_rows(y, y_row, y_valid, own_slice * SLICE, D, SLICE)
         grad = tl.dot(weight.to(other.dtype), other, grad, input_precision=PRECISION)
@@ -268,7 +270,7 @@ def powerset_similarity_backward(
             configurations(x.dtype),
             x=x, y=y, x_mask=x_mask, y_mask=y_mask, weights=weights, t2r_share=t2r_share,
             factor=shrink, grad_x=grad_x, x_rows=x_rows, y_rows=y_rows, Bt=len(phrases), M=m, K=k,
-            D=dim, tau=tau, zeta=zeta, OF_REGIONS=x is regions, BLOCK_X=rows, BLOCK_Y=rows,
+            D=dim, tau=tau, zeta=zeta, OF_REGIONS=x is regions, BLOCK_X=rows, BLOCK_Y=32,
             SLICE=own_slice, PRECISION=precision(x.dtype),
         )  # fmt: skip
     return grad_regions, grad_phrases
