@@ -181,7 +181,6 @@ POWERSET = Op(
     partial(powerset.powerset_similarity, tau=TAU, zeta=ZETA),
     Problem.components,
     lambda *inputs: (*inputs, torch.tensor(TAU, dtype=torch.float64), ZETA),
-    slack=64 / TAU,  # the rounding of a similarity is multiplied by 1 / tau in the gradients
 )
 EXACT_POWERSET = Op(
     "exact_powerset_similarity",
