@@ -14,7 +14,6 @@ from torch import Tensor
 
 from alignops.reference.components import accumulated, pairwise, pairwise_backward, valid
 
-
 # Of the empty tensors where no winners are saved: a compiler need not ask for sizes then.
 NOTHING_SAVED = torch.uint8
 

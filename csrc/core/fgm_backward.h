@@ -34,6 +34,10 @@ inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>*
   }
 }
 
+// Rows that are given are summed so many at a time where they are many: rounding errors grow with
+// the length of a sum.
+constexpr int64_t kSummedRows = 4096;
+
 // A stretch of the own rows of a task stays in the second level of cache, and of the rows that it
 // takes from in the first. But some samples of the other side are taken at once anyway: each visit
 // of an own row should find several winners.
@@ -212,7 +216,13 @@ class FgmBackward {
         Vector<T> sum[kVectors];
         for (int64_t v = 0; v < kVectors; ++v) sum[v] = load(out + v * kLanes<T>);
         add_weighted_rows(taken + k * batch, taken + k * batch + taken_count, others, sum);
-        add_weighted_rows(given + ends[k], given + ends[k + 1], others, sum);
+        const WeightedRow<T>*row = given + ends[k], *const end = given + ends[k + 1];
+        for (; end - row > kSummedRows; row += kSummedRows) {
+          Vector<T> part[kVectors]{};
+          add_weighted_rows(row, row + kSummedRows, others, part);
+          for (int64_t v = 0; v < kVectors; ++v) sum[v] += part[v];
+        }
+        add_weighted_rows(row, end, others, sum);
         for (int64_t v = 0; v < kVectors; ++v) store(out + v * kLanes<T>, sum[v]);
       });
       taken += count * batch;

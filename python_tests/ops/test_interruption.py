@@ -59,7 +59,10 @@ except KeyboardInterrupt:
 def test_ctrl_c_ends_a_long_call(name):
     script = INTERRUPTED.format(setup=LONG_CALLS[name])
     child = subprocess.Popen(
-        [sys.executable, "-c", script], env=inherited_environment(), stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script],
+        env=inherited_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert child.stdout.readline() == "calling\n"

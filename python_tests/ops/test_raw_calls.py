@@ -42,7 +42,8 @@ def test_tensors_of_several_devices_are_refused(op):
 def test_winners_that_are_no_component_are_refused(count, wrong, side):
     x, y, grad = torch.ones(2, count, 1), torch.ones(3, count, 1), torch.ones(2, 3)
     winners = {
-        name: torch.zeros(2, 3, count, dtype=argmax_dtype(count)) for name in ("x_argmax", "y_argmax")
+        name: torch.zeros(2, 3, count, dtype=argmax_dtype(count))
+        for name in ("x_argmax", "y_argmax")
     }
     backward = partial(torch.ops.alignops.fgm_similarity_backward, grad, grad, x, y, None, None)
     backward(**winners)
