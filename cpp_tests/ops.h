@@ -13,6 +13,7 @@
 #include "core/fgm_forward.h"
 #include "core/logsumexp.h"
 #include "core/powerset.h"
+#include "core/scan.h"
 #include "plain_runtime.h"
 #include "problem.h"
 

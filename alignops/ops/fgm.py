@@ -63,7 +63,8 @@ def _fake(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     x_to_y, y_to_x = pair_scores(x, y)
     if not save_argmax:
-        return x_to_y, y_to_x, *(x.new_empty(0, dtype=reference.NOTHING_SAVED) for _ in range(2))
+        nothing = x.new_empty(0, dtype=reference.NOTHING_SAVED)
+        return x_to_y, y_to_x, nothing, torch.empty_like(nothing)
     n, m = x.shape[1], y.shape[1]
     x_argmax = x.new_empty((*x_to_y.shape, n), dtype=reference.argmax_dtype(m))
     y_argmax = x.new_empty((*x_to_y.shape, m), dtype=reference.argmax_dtype(n))
