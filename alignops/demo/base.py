@@ -6,7 +6,7 @@ from pathlib import Path
 from alignops.data.scenes import PLACED_VOCABULARY, VOCABULARY, Style
 from alignops.methods.clip import ClipConfig, train_clip
 from alignops.methods.data import DataConfig, SceneConfig
-from alignops.models import TowerConfig
+from alignops.models import DualEncoderConfig
 from alignops.training import LoopConfig, OptimizerConfig, Run
 
 # Pixels of the base's images, and of those that crops are cut from: a crop of the former would
@@ -127,7 +127,7 @@ def train_base(stage: Stage) -> Run:
     first = train_clip(
         ClipConfig(
             data=replace(sentences, scenes=scenes),
-            tower=TowerConfig(
+            model=DualEncoderConfig(
                 image_size=_BASE_SIZE,
                 context_length=_RELATION_LENGTH * (size.objects - 1),
                 words=words,
@@ -141,7 +141,7 @@ def train_base(stage: Stage) -> Run:
     return train_clip(
         ClipConfig(
             data=sentences,
-            tower=TowerConfig(name=str(first.model)),
+            model=DualEncoderConfig(name=str(first.model)),
             loop=stage.loop(size.sentence_steps),
             optimizer=OptimizerConfig(lr=1e-3),
         ),

@@ -15,7 +15,7 @@ from alignops.methods.mosaiclip_texts import TextConfig
 from alignops.methods.powerclip import PowerClipConfig, PowersetConfig, train_powerclip
 from alignops.methods.powerclip_examples import PhraseConfig
 from alignops.methods.regions import RegionConfig
-from alignops.models import TowerConfig
+from alignops.models import DualEncoderConfig
 from alignops.training import OptimizerConfig, Run
 
 # Of the methods that train all of the base.
@@ -40,7 +40,7 @@ class DemoMethod:
 def _clip(stage: Stage) -> ClipConfig:
     return ClipConfig(
         data=stage.sentences,
-        tower=TowerConfig(name=str(stage.base.model)),
+        model=DualEncoderConfig(name=str(stage.base.model)),
         loop=stage.loop(stage.size.tuning_steps),
         optimizer=_TUNING,
     )
@@ -59,7 +59,7 @@ def _comalign(stage: Stage) -> ComAlignConfig:
 def _mosaiclip(stage: Stage) -> MosaiClipConfig:
     return MosaiClipConfig(
         data=stage.sentences,
-        tower=TowerConfig(name=str(stage.base.model)),
+        model=DualEncoderConfig(name=str(stage.base.model)),
         # With few words, a single object is in many pictures: it says little, and costs retrieval.
         texts=TextConfig(obj=0.0, graphs=stage.folder / "graphs"),
         loop=stage.loop(stage.size.tuning_steps),
@@ -70,7 +70,7 @@ def _mosaiclip(stage: Stage) -> MosaiClipConfig:
 def _powerclip(stage: Stage) -> PowerClipConfig:
     return PowerClipConfig(
         data=stage.sentences,
-        tower=TowerConfig(name=str(stage.base.model)),
+        model=DualEncoderConfig(name=str(stage.base.model)),
         regions=RegionConfig("boxes"),
         phrases=PhraseConfig(pooling="mean"),
         powerset=PowersetConfig(tau=0.1),

@@ -38,13 +38,13 @@ class RetrievalResult:
 
 
 def recall_at_k(
-    similarity: Tensor, caption_image: Tensor, ks: Sequence[int] = (1, 5, 10)
+    similarity: Tensor, image_index: Tensor, ks: Sequence[int] = (1, 5, 10)
 ) -> RetrievalResult:
     """Measure how often the right answer is among the best K, in both directions.
 
     Args:
         similarity: (images, captions), floating point, without NaN.
-        caption_image: (captions,) int64, the image that each caption belongs to. Every image has
+        image_index: (captions,) int64, the image that each caption belongs to. Every image has
             at least one caption.
         ks: the cut-offs K.
 
@@ -53,13 +53,13 @@ def recall_at_k(
             similarity is NaN.
         TypeError: if a tensor has the wrong type.
     """
-    _check(similarity, caption_image, ks)
+    _check(similarity, image_index, ks)
     images, captions = similarity.shape
-    own = similarity[caption_image, torch.arange(captions, device=similarity.device)]
-    best = own.new_full((images,), -torch.inf).scatter_reduce(0, caption_image, own, "amax")
+    own = similarity[image_index, torch.arange(captions, device=similarity.device)]
+    best = own.new_full((images,), -torch.inf).scatter_reduce(0, image_index, own, "amax")
 
     # An image finds its best caption; its other captions do not stand in the way.
-    ties_of_own = torch.bincount(caption_image[own == best[caption_image]], minlength=images)
+    ties_of_own = torch.bincount(image_index[own == best[image_index]], minlength=images)
     image_rank = (similarity >= best[:, None]).sum(1) - ties_of_own
     caption_rank = (similarity >= own).sum(0) - 1
     return RetrievalResult(
@@ -71,7 +71,7 @@ def recall_at_k(
 
 
 def recall_over_folds(
-    similarity: Tensor, caption_image: Tensor, ks: Sequence[int] = (1, 5, 10), folds: int = 5
+    similarity: Tensor, image_index: Tensor, ks: Sequence[int] = (1, 5, 10), folds: int = 5
 ) -> RetrievalResult:
     """Average the recall over folds of consecutive images, each with its own captions alone.
 
@@ -79,7 +79,7 @@ def recall_over_folds(
 
     Args:
         similarity: (images, captions), as in `recall_at_k`.
-        caption_image: (captions,) int64, as in `recall_at_k`.
+        image_index: (captions,) int64, as in `recall_at_k`.
         ks: the cut-offs K.
         folds: number of folds; divides the number of images.
 
@@ -90,16 +90,16 @@ def recall_over_folds(
         ValueError: as `recall_at_k`, or if the images do not fall into `folds` equal parts.
         TypeError: as `recall_at_k`.
     """
-    _check(similarity, caption_image, ks)
+    _check(similarity, image_index, ks)
     images, captions = similarity.shape
     if folds < 1 or images % folds:
         raise ValueError(f"folds must divide the number of images, {images}, got {folds}")
     size = images // folds
     results = []
     for start in range(0, images, size):
-        inside = (caption_image >= start) & (caption_image < start + size)
+        inside = (image_index >= start) & (image_index < start + size)
         fold = similarity[start : start + size, inside]
-        results.append(recall_at_k(fold, caption_image[inside] - start, ks))
+        results.append(recall_at_k(fold, image_index[inside] - start, ks))
     return RetrievalResult(
         image_to_text={k: sum(r.image_to_text[k] for r in results) / folds for k in ks},
         text_to_image={k: sum(r.text_to_image[k] for r in results) / folds for k in ks},
@@ -132,7 +132,7 @@ def _share(right: Tensor) -> float:
     return right.double().mean().item()
 
 
-def _check(similarity: Tensor, caption_image: Tensor, ks: Sequence[int]) -> None:
+def _check(similarity: Tensor, image_index: Tensor, ks: Sequence[int]) -> None:
     if similarity.ndim != 2 or not similarity.numel():
         raise ValueError(
             f"similarity must be (images, captions) and not empty, got {tuple(similarity.shape)}"
@@ -141,19 +141,19 @@ def _check(similarity: Tensor, caption_image: Tensor, ks: Sequence[int]) -> None
         raise TypeError(f"similarity must be floating point, got {similarity.dtype}")
     _check_numbers("similarity", similarity)
     images, captions = similarity.shape
-    if caption_image.dtype != torch.int64:
-        raise TypeError(f"caption_image must be int64, got {caption_image.dtype}")
-    if caption_image.shape != (captions,):
+    if image_index.dtype != torch.int64:
+        raise TypeError(f"image_index must be int64, got {image_index.dtype}")
+    if image_index.shape != (captions,):
         raise ValueError(
-            f"caption_image must be ({captions},), one image per caption, "
-            f"got {tuple(caption_image.shape)}"
+            f"image_index must be ({captions},), one image per caption, "
+            f"got {tuple(image_index.shape)}"
         )
-    low, high = caption_image.min().item(), caption_image.max().item()
+    low, high = image_index.min().item(), image_index.max().item()
     if low < 0 or high >= images:
-        raise ValueError(f"caption_image must be in [0, {images}), got {low} to {high}")
-    count = torch.bincount(caption_image, minlength=images)
+        raise ValueError(f"image_index must be in [0, {images}), got {low} to {high}")
+    count = torch.bincount(image_index, minlength=images)
     if not count.all():
-        raise ValueError(f"caption_image must name every image, none is {count.argmin().item()}")
+        raise ValueError(f"image_index must name every image, none is {count.argmin().item()}")
     if not ks or min(ks) < 1:
         raise ValueError(f"ks must be positive cut-offs, got {tuple(ks)}")
 

@@ -1,4 +1,4 @@
-"""AAHR: ambiguity-aware matching with high-order relations, on a frozen tower's features."""
+"""AAHR: ambiguity-aware matching with high-order relations, on a frozen model's features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from alignops.methods.local_features import (
     local_rows,
 )
 from alignops.methods.scorer import Scorer, Similarities
-from alignops.models import AahrEncoder, BertWords, Tower
+from alignops.models import AahrEncoder, BertWords, DualEncoder
 from alignops.training import Example, LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import from_values, to_values
 
@@ -41,15 +41,15 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class AahrConfig:
-    """AAHR on a frozen tower.
+    """AAHR on a frozen model.
 
     Attributes:
-        base: the frozen tower; of its image side nothing is used where regions are precomputed.
+        base: the frozen model; of its image side nothing is used where regions are precomputed.
         data: pairs to train on.
-        regions: local features of an image: the tower's patches, or crops of boxes.
+        regions: local features of an image: the model's patches, or crops of boxes.
         components: most boxes of each kind.
         bert: folder of a `transformers` model whose tokens are a caption's words, frozen too;
-            without one they are the tower's own.
+            without one they are the model's own.
         encoder: what is trained.
         losses: by which losses.
         drop: share of regions and of words left out in training, drawn anew each time.
@@ -190,9 +190,9 @@ def collate_pairs(items: Sequence[Pair]) -> AahrBatch:
 
 
 def _local_encoder(config: AahrConfig) -> LocalEncoder:
-    tower = Tower.load(config.base.name, config.base.pretrained).to(default_device())
+    model = DualEncoder.load(config.base.name, config.base.pretrained).to(default_device())
     bert = None if config.bert is None else BertWords(config.bert).to(default_device())
-    return LocalEncoder(tower, config.regions, open_boxes(config.data), config.components, bert)
+    return LocalEncoder(model, config.regions, open_boxes(config.data), config.components, bert)
 
 
 def _examples(config: AahrConfig) -> AahrExamples:

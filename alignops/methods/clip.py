@@ -13,52 +13,52 @@ from alignops.methods.data import DataConfig
 from alignops.methods.embedding import default_device, embed_images, embed_texts
 from alignops.methods.images import TrainingImages
 from alignops.methods.scorer import Scorer, Similarities
-from alignops.methods.tower_training import open_tower
-from alignops.models import Tower, TowerConfig
+from alignops.methods.tower_training import open_model
+from alignops.models import DualEncoder, DualEncoderConfig
 from alignops.training import Example, LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import to_values
 
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """Contrastive training of a tower.
+    """Contrastive training of a model.
 
     Attributes:
         data: pairs to train on.
-        tower: what to train, from which weights.
+        model: what to train, from which weights.
         random_crop: smallest share of an image that a random crop keeps; 1 = whole images.
         loop: length, batch, seed.
         optimizer: AdamW and its schedule.
     """
 
     data: DataConfig = field(default_factory=DataConfig)
-    tower: TowerConfig = field(default_factory=TowerConfig)
+    model: DualEncoderConfig = field(default_factory=DualEncoderConfig)
     random_crop: float = 1.0
     loop: LoopConfig = field(default_factory=LoopConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
 class ClipObjective(nn.Module):
-    """The contrastive loss of a batch of pairs under a tower."""
+    """The contrastive loss of a batch of pairs under a model."""
 
-    def __init__(self, tower: Tower) -> None:
+    def __init__(self, model: DualEncoder) -> None:
         super().__init__()
-        self.tower = tower
+        self.model = model
         self.loss = ClipLoss()
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
         """Compute the loss of preprocessed images (B, 3, S, S) and token ids (B, L)."""
         images, tokens = batch
-        image, text = self.tower.encode_image(images), self.tower.encode_text(tokens)
-        return {"contrastive": self.loss(image, text, self.tower.logit_scale)}
+        image, text = self.model.encode_image(images), self.model.encode_text(tokens)
+        return {"contrastive": self.loss(image, text, self.model.logit_scale)}
 
 
 class ClipExamples:
     """Preprocessed images, each with the tokens of one of its captions, drawn anew each time."""
 
-    def __init__(self, tower: Tower, dataset: PairedDataset, random_crop: float) -> None:
-        self._images = TrainingImages(tower, dataset, random_crop)
-        self._tokens = [tower.tokenizer(captions) for captions in dataset.captions]
+    def __init__(self, model: DualEncoder, dataset: PairedDataset, random_crop: float) -> None:
+        self._images = TrainingImages(model, dataset, random_crop)
+        self._tokens = [model.tokenizer(captions) for captions in dataset.captions]
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -78,21 +78,21 @@ class ClipExamples:
 class ClipScorer(Scorer):
     """Cosine similarity of the global embeddings."""
 
-    def __init__(self, tower: Tower) -> None:
-        self.tower = tower.to(default_device()).eval()
+    def __init__(self, model: DualEncoder) -> None:
+        self.model = model.to(default_device()).eval()
 
     def similarities(self, images: PairedDataset, captions: Sequence[str]) -> Similarities:
         """Score every image of a dataset with every caption."""
-        score = embed_images(self.tower, images) @ embed_texts(self.tower, captions).T
+        score = embed_images(self.model, images) @ embed_texts(self.model, captions).T
         return Similarities(score, score)
 
 
 def train_clip(config: ClipConfig, folder: Path, title: str = "clip") -> Run:
-    """Train a tower on pairs, or take up a training that was interrupted.
+    """Train a model on pairs, or take up a training that was interrupted.
 
     Args:
         config: the recipe.
-        folder: of the run. The trained tower is saved as its `model`.
+        folder: of the run. The trained model is saved as its `model`.
         title: what the progress bar says.
 
     Raises:
@@ -103,10 +103,10 @@ def train_clip(config: ClipConfig, folder: Path, title: str = "clip") -> Run:
     run = Run.open(folder, "clip", to_values(config))
     if run.model.is_dir():
         return run
-    tower, pairs = open_tower(config.data, config.tower, config.loop.seed)
-    examples = ClipExamples(tower, pairs, config.random_crop)
-    train(ClipObjective(tower), examples, _collate, run, config.loop, config.optimizer, title)
-    tower.save(run.model)
+    model, pairs = open_model(config.data, config.model, config.loop.seed)
+    examples = ClipExamples(model, pairs, config.random_crop)
+    train(ClipObjective(model), examples, _collate, run, config.loop, config.optimizer, title)
+    model.save(run.model)
     return run
 
 
@@ -116,7 +116,7 @@ def load_clip(run: Run) -> ClipScorer:
     Raises:
         FileNotFoundError: the run is not finished.
     """
-    return ClipScorer(Tower.load(str(run.finished_model())))
+    return ClipScorer(DualEncoder.load(str(run.finished_model())))
 
 
 def _collate(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

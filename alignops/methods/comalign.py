@@ -1,4 +1,4 @@
-"""ComAlign: a light plug-in that aligns entities and relations on top of a frozen tower."""
+"""ComAlign: a light plug-in that aligns entities and relations on top of a frozen model."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from alignops.methods.components import (
 from alignops.methods.data import DataConfig, open_boxes, open_pairs
 from alignops.methods.embedding import default_device
 from alignops.methods.scorer import Scorer, Similarities
-from alignops.models import ComAlignEncoder, Tower
+from alignops.models import ComAlignEncoder, DualEncoder
 from alignops.ops import fgm_similarity
 from alignops.training import Example, LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import from_values, to_values
@@ -32,10 +32,10 @@ _BATCH = 1024
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """The frozen tower.
+    """The frozen model.
 
     Attributes:
-        name: an open_clip model name, or the folder of a saved tower (`model` in a run of clip).
+        name: an open_clip model name, or the folder of a saved model (`model` in a run of clip).
         pretrained: an open_clip tag or a local checkpoint; a folder has its own weights.
     """
 
@@ -60,10 +60,10 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class ComAlignConfig:
-    """ComAlign on a frozen tower.
+    """ComAlign on a frozen model.
 
     Attributes:
-        base: the frozen tower.
+        base: the frozen model.
         data: pairs to train on; validation pairs choose the weights of the score.
         components: most parts of an image or caption.
         encoder: what is trained.
@@ -213,10 +213,10 @@ def load_comalign(run: Run) -> ComAlignScorer:
 
 
 def _untrained(config: ComAlignConfig) -> ComAlignScorer:
-    tower = Tower.load(config.base.name, config.base.pretrained).to(default_device())
-    components = ComponentEncoder(tower, open_boxes(config.data), config.components)
+    model = DualEncoder.load(config.base.name, config.base.pretrained).to(default_device())
+    components = ComponentEncoder(model, open_boxes(config.data), config.components)
     torch.manual_seed(config.loop.seed)
-    objective = ComAlignObjective(tower.embed_dim, config.encoder).to(default_device())
+    objective = ComAlignObjective(model.embed_dim, config.encoder).to(default_device())
     return ComAlignScorer(components, objective, ScoreWeights(), config.features)
 
 

@@ -39,19 +39,19 @@ class ScoreTerms:
         return Similarities(i2t, self.base + weights.b1 * (self.whole + self.t2i))
 
 
-def tune_weights(terms: ScoreTerms, caption_image: Tensor) -> ScoreWeights:
+def tune_weights(terms: ScoreTerms, image_index: Tensor) -> ScoreWeights:
     """Choose the weights of the highest R@1 on validation pairs, each direction by itself.
 
     Args:
         terms: of validation images and captions.
-        caption_image: (captions,) int64, the image of each caption.
+        image_index: (captions,) int64, the image of each caption.
     """
 
     def image_to_text(weights: ScoreWeights) -> float:
-        return recall_at_k(terms.weighted(weights).i2t, caption_image).image_to_text[1]
+        return recall_at_k(terms.weighted(weights).i2t, image_index).image_to_text[1]
 
     def text_to_image(weights: ScoreWeights) -> float:
-        return recall_at_k(terms.weighted(weights).t2i, caption_image).text_to_image[1]
+        return recall_at_k(terms.weighted(weights).t2i, image_index).text_to_image[1]
 
     pairs = [ScoreWeights(a1=a1, a2=a2) for a1, a2 in product(_CANDIDATES, repeat=2)]
     best = max(pairs, key=image_to_text)

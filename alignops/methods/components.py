@@ -1,4 +1,4 @@
-"""Images and captions in parts, embedded by a frozen tower: what ComAlign is trained on."""
+"""Images and captions in parts, embedded by a frozen model: what ComAlign is trained on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from alignops.data import FeatureCache, PairedDataset, content_key, pad_rows
 from alignops.losses import Components
 from alignops.methods.data import BoxSource
 from alignops.methods.embedding import embed_texts
-from alignops.models import Tower
+from alignops.models import DualEncoder
 from alignops.text import SceneGraph, parse_captions
 from alignops.vision.boxes import crop_boxes, relation_boxes
 
@@ -37,19 +37,19 @@ class ComponentConfig:
 
 
 class ComponentEncoder:
-    """Embeds images and captions in parts with a frozen tower.
+    """Embeds images and captions in parts with a frozen model.
 
     An image's entities are its best boxes, its relations the boxes around pairs of them; a
     caption's are noun phrases, and (subject, predicate, object) phrases. ComAlign, section 3.
 
     Args:
-        tower: stays frozen.
+        model: stays frozen.
         boxes: where an image's boxes come from.
         limits: most parts of each kind.
     """
 
-    def __init__(self, tower: Tower, boxes: BoxSource, limits: ComponentConfig) -> None:
-        self.tower = tower.eval().requires_grad_(False)
+    def __init__(self, model: DualEncoder, boxes: BoxSource, limits: ComponentConfig) -> None:
+        self.model = model.eval().requires_grad_(False)
         self.boxes = boxes
         self.limits = limits
 
@@ -80,7 +80,7 @@ class ComponentEncoder:
         graphs = dict(zip(distinct, parse_captions(distinct), strict=True))
         phrases = {text: self._phrases(graph) for text, graph in graphs.items()}
         parts = [[text, *entities, *relations] for text, (entities, relations) in phrases.items()]
-        rows = embed_texts(self.tower, [phrase for part in parts for phrase in part])
+        rows = embed_texts(self.model, [phrase for part in parts for phrase in part])
         features = {}
         for part, row in zip(parts, torch.split(rows, [len(part) for part in parts]), strict=True):
             counts = [1, *map(len, phrases[part[0]])]
@@ -90,8 +90,8 @@ class ComponentEncoder:
     @torch.inference_mode()
     def _images(self, dataset: PairedDataset, items: range) -> list[Features]:
         pixels, counts = zip(*(self._parts(dataset, index) for index in items), strict=True)
-        batch = torch.cat(pixels).to(self.tower.device)
-        rows = torch.split(self.tower.encode_image(batch).float().cpu(), [*map(sum, counts)])
+        batch = torch.cat(pixels).to(self.model.device)
+        rows = torch.split(self.model.encode_image(batch).float().cpu(), [*map(sum, counts)])
         return [_features(row, count) for row, count in zip(rows, counts, strict=True)]
 
     def _parts(self, dataset: PairedDataset, index: int) -> tuple[Tensor, list[int]]:
@@ -100,9 +100,9 @@ class ComponentEncoder:
         entities = self.boxes.find(dataset, index, item).best(self.limits.entities)
         relations = relation_boxes(*entities, self.limits.relations)
         boxes = np.concatenate([entities.xyxy, relations.xyxy])
-        crops = crop_boxes(item.image, boxes, self.tower.input_shape[-1])
-        whole = self.tower.preprocess(item.image)[None]
-        pixels = torch.cat([whole, self.tower.preprocess_crops(crops)])
+        crops = crop_boxes(item.image, boxes, self.model.input_shape[-1])
+        whole = self.model.preprocess(item.image)[None]
+        pixels = torch.cat([whole, self.model.preprocess_crops(crops)])
         return pixels, [1, len(entities.xyxy), len(relations.xyxy)]
 
     def _phrases(self, graph: SceneGraph) -> tuple[list[str], list[str]]:
@@ -112,7 +112,7 @@ class ComponentEncoder:
 
     def _key(self, **parts: object) -> str:
         limits = [self.limits.entities, self.limits.relations]
-        return content_key(tower=self.tower.fingerprint(), limits=limits, **parts)
+        return content_key(model=self.model.fingerprint(), limits=limits, **parts)
 
 
 def collate_components(items: Sequence[Features]) -> Components:

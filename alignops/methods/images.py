@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alignops.data import PairedDataset
 from alignops.methods.embedding import load_pixels
-from alignops.models import Tower
+from alignops.models import DualEncoder
 
 # Above this the preprocessed images are read anew in each epoch.
 _PIXELS_IN_MEMORY = 2**30
@@ -17,7 +17,7 @@ class TrainingImages:
     """Preprocessed images of a dataset.
 
     Args:
-        tower: what they are preprocessed for.
+        model: what they are preprocessed for.
         dataset: where they come from.
         random_crop: smallest share of an image's area that a crop keeps, in (0, 1]; the crop has
             the image's proportions. 1 = whole images.
@@ -26,22 +26,24 @@ class TrainingImages:
         ValueError: the share is not in (0, 1].
     """
 
-    def __init__(self, tower: Tower, dataset: PairedDataset, random_crop: float = 1.0) -> None:
+    def __init__(
+        self, model: DualEncoder, dataset: PairedDataset, random_crop: float = 1.0
+    ) -> None:
         if not 0 < random_crop <= 1:
             raise ValueError(f"random_crop is {random_crop}, expected a share in (0, 1]")
         self._dataset = dataset
-        self._preprocess = tower.preprocess
+        self._preprocess = model.preprocess
         self._random_crop = random_crop
-        size = 4 * len(dataset) * torch.Size(tower.input_shape).numel()
+        size = 4 * len(dataset) * torch.Size(model.input_shape).numel()
         fits = random_crop == 1 and size <= _PIXELS_IN_MEMORY
-        self._pixels = load_pixels(tower, dataset) if fits else None
+        self._pixels = load_pixels(model, dataset) if fits else None
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._dataset)
 
     def draw(self, index: int, random: np.random.Generator) -> Tensor:
-        """Give an image as the tower takes it: (3, S, S)."""
+        """Give an image as the model takes it: (3, S, S)."""
         if self._pixels is not None:
             return self._pixels[index]
         image = self._dataset[index].image

@@ -1,4 +1,4 @@
-"""Images and captions as a frozen tower's global and local features: what AAHR is trained on."""
+"""Images and captions as a frozen model's global and local features: what AAHR is trained on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from alignops.data import (
 )
 from alignops.methods.components import ComponentConfig, ComponentEncoder
 from alignops.methods.data import BoxSource
-from alignops.models import BertWords, LocalGlobal, Tower
+from alignops.models import BertWords, DualEncoder, LocalGlobal
 
 # Images or captions per pass.
 _BATCH = 256
@@ -40,28 +40,28 @@ class Items(Protocol):
 class LocalEncoder:
     """Embeds images as a whole and by regions, captions as a whole and by words.
 
-    Regions are the tower's patches, or crops of the boxes that `ComponentEncoder` takes, of objects
+    Regions are the model's patches, or crops of the boxes that `ComponentEncoder` takes, of objects
     and of pairs of them. A dataset of precomputed regions has its own, and their mean as the whole.
 
     Args:
-        tower: stays frozen.
+        model: stays frozen.
         regions: of an image.
         boxes: where they come from; for "boxes".
         limits: how many; for "boxes".
-        bert: whose tokens are a caption's words, instead of the tower's own.
+        bert: whose tokens are a caption's words, instead of the model's own.
     """
 
     def __init__(
         self,
-        tower: Tower,
+        model: DualEncoder,
         regions: Regions,
         boxes: BoxSource,
         limits: ComponentConfig,
         bert: BertWords | None = None,
     ) -> None:
-        self.tower = tower.eval().requires_grad_(False)
+        self.model = model.eval().requires_grad_(False)
         self.regions = regions
-        self.components = ComponentEncoder(tower, boxes, limits)
+        self.components = ComponentEncoder(model, boxes, limits)
         self.bert = bert
 
     def cached_images(self, dataset: PairedDataset, folder: Path) -> Items:
@@ -96,10 +96,10 @@ class LocalEncoder:
 
     def _words(self, captions: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """Embed captions: (B, D) as a whole, and (n, Dl) by the words of each."""
-        tokens = self.tower.tokenizer(captions).to(self.tower.device)
+        tokens = self.model.tokenizer(captions).to(self.model.device)
         if self.bert is not None:
-            return self.tower.encode_text(tokens), self.bert(captions)
-        pooled, words, mask = self.tower.encode_tokens(tokens)
+            return self.model.encode_text(tokens), self.bert(captions)
+        pooled, words, mask = self.model.encode_tokens(tokens)
         parts = zip(words.float().cpu(), mask.cpu(), strict=True)
         return pooled, [rows[own] for rows, own in parts]
 
@@ -108,14 +108,14 @@ class LocalEncoder:
         features: list[Features] = []
         for start in range(0, len(items), _BATCH):
             group = items[start : start + _BATCH]
-            pixels = torch.stack([self.tower.preprocess(dataset[index].image) for index in group])
-            pooled, patches = self.tower.encode_patches(pixels.to(self.tower.device))
+            pixels = torch.stack([self.model.preprocess(dataset[index].image) for index in group])
+            pooled, patches = self.model.encode_patches(pixels.to(self.model.device))
             parts = zip(pooled.float().cpu(), patches.float().cpu(), strict=True)
             features += [{"pooled": p[None], "patches": rows} for p, rows in parts]
         return features
 
     def _key(self, **parts: object) -> str:
-        return content_key(tower=self.tower.fingerprint(), **parts)
+        return content_key(model=self.model.fingerprint(), **parts)
 
 
 class _Precomputed:

@@ -10,8 +10,8 @@ from alignops.losses import MultiPositiveContrastiveLoss
 from alignops.methods.clip import load_clip
 from alignops.methods.data import DataConfig
 from alignops.methods.mosaiclip_texts import Batch, Collate, MosaiClipExamples, TextConfig
-from alignops.methods.tower_training import open_tower
-from alignops.models import Tower, TowerConfig
+from alignops.methods.tower_training import open_model
+from alignops.models import DualEncoder, DualEncoderConfig
 from alignops.models.wise_ft import interpolate_vision, vision_weights
 from alignops.training import LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import to_values
@@ -23,10 +23,10 @@ class MosaiClipConfig:
 
     Attributes:
         data: pairs to train on.
-        tower: what to train, from which weights.
+        model: what to train, from which weights.
         texts: sub-graphs and negatives.
-        wise_ft: weight of the trained image tower in the saved one, the rest is the tower before
-            training; 1 = as trained, 0.5 = the average of both. Below 1 the trained tower is saved
+        wise_ft: weight of the trained image tower in the saved one, the rest is the model before
+            training; 1 = as trained, 0.5 = the average of both. Below 1 the trained model is saved
             besides, as `trained`.
         random_crop: smallest share of an image that a random crop keeps; 1 = whole images.
         loop: length, batch, seed.
@@ -34,7 +34,7 @@ class MosaiClipConfig:
     """
 
     data: DataConfig = field(default_factory=DataConfig)
-    tower: TowerConfig = field(default_factory=TowerConfig)
+    model: DualEncoderConfig = field(default_factory=DualEncoderConfig)
     texts: TextConfig = field(default_factory=TextConfig)
     wise_ft: float = 1.0
     random_crop: float = 1.0
@@ -48,31 +48,31 @@ class MosaiClipConfig:
 
 
 class MosaiClipObjective(nn.Module):
-    """The multi-positive contrastive loss of a batch under a tower."""
+    """The multi-positive contrastive loss of a batch under a model."""
 
-    def __init__(self, tower: Tower) -> None:
+    def __init__(self, model: DualEncoder) -> None:
         super().__init__()
-        self.tower = tower
+        self.model = model
         self.loss = MultiPositiveContrastiveLoss()
 
     def forward(self, batch: Batch) -> Mapping[str, Tensor]:
         """Compute the loss of a batch of images and their texts."""
         loss = self.loss(
-            self.tower.encode_image(batch.images),
-            self.tower.encode_text(batch.tokens),
+            self.model.encode_image(batch.images),
+            self.model.encode_text(batch.tokens),
             batch.text_image,
             batch.text_is_positive,
-            logit_scale=self.tower.logit_scale,
+            logit_scale=self.model.logit_scale,
         )
         return {"contrastive": loss}
 
 
 def train_mosaiclip(config: MosaiClipConfig, folder: Path, title: str = "mosaiclip") -> Run:
-    """Train a tower on pairs and on parts of their captions, or take up an interrupted training.
+    """Train a model on pairs and on parts of their captions, or take up an interrupted training.
 
     Args:
         config: the recipe.
-        folder: of the run. The trained tower is saved as its `model`.
+        folder: of the run. The trained model is saved as its `model`.
         title: what the progress bar says.
 
     Raises:
@@ -83,24 +83,24 @@ def train_mosaiclip(config: MosaiClipConfig, folder: Path, title: str = "mosaicl
     run = Run.open(folder, "mosaiclip", to_values(config))
     if run.model.is_dir():
         return run
-    tower, pairs = open_tower(config.data, config.tower, config.loop.seed)
-    before = vision_weights(tower)
-    examples = MosaiClipExamples(tower, pairs, config.texts, config.loop.steps, config.random_crop)
+    model, pairs = open_model(config.data, config.model, config.loop.seed)
+    before = vision_weights(model)
+    examples = MosaiClipExamples(model, pairs, config.texts, config.loop.steps, config.random_crop)
     train(
-        MosaiClipObjective(tower),
+        MosaiClipObjective(model),
         examples,
-        Collate(tower, examples),
+        Collate(model, examples),
         run,
         config.loop,
         config.optimizer,
         title,
     )
     if config.wise_ft < 1:
-        tower.save(run.folder / "trained")
-        interpolate_vision(tower, before, config.wise_ft)
-    tower.save(run.model)
+        model.save(run.folder / "trained")
+        interpolate_vision(model, before, config.wise_ft)
+    model.save(run.model)
     return run
 
 
 load_mosaiclip = load_clip
-"""A trained tower is scored like any other."""
+"""A trained model is scored like any other."""

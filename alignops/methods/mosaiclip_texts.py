@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alignops.data import PairedDataset
 from alignops.methods.images import TrainingImages
-from alignops.models import Tower
+from alignops.models import DualEncoder
 from alignops.text import SceneGraph, parse_captions
 from alignops.text.facts import Fact, facts, implied_facts
 from alignops.text.sampling import SubGraphSampler
@@ -107,7 +107,7 @@ class MosaiClipExamples:
     """Images, each with one of its captions, and the sub-graphs and negatives drawn for it.
 
     Args:
-        tower: preprocesses.
+        model: preprocesses.
         dataset: where images and captions come from; all captions are parsed at once.
         config: which texts.
         steps: length of the training.
@@ -116,14 +116,14 @@ class MosaiClipExamples:
 
     def __init__(
         self,
-        tower: Tower,
+        model: DualEncoder,
         dataset: PairedDataset,
         config: TextConfig,
         steps: int,
         random_crop: float,
     ) -> None:
         self.config = config
-        self._images = TrainingImages(tower, dataset, random_crop)
+        self._images = TrainingImages(model, dataset, random_crop)
         self._captions = dataset.captions
         self._graphs = _parse(dataset.captions, config.graphs)
         self._coarse_steps = round(config.coarse * steps)
@@ -190,11 +190,11 @@ class Collate:
     """Makes batches, as a function of their items alone.
 
     Attributes:
-        tower: tokenises.
+        model: tokenises.
         examples: where the texts come from that fill up a batch.
     """
 
-    tower: Tower
+    model: DualEncoder
     examples: MosaiClipExamples
 
     def __call__(self, items: Sequence[Item]) -> Batch:
@@ -218,7 +218,7 @@ class Collate:
             is_positive += [False] * len(filled)
         return Batch(
             torch.stack([item.image for item in items]),
-            self.tower.tokenizer(texts),
+            self.model.tokenizer(texts),
             torch.tensor(owners),
             torch.tensor(is_positive),
         )

@@ -18,18 +18,18 @@ from alignops.methods.powerclip_examples import (
     collate_parts,
 )
 from alignops.methods.regions import RegionConfig, open_regions
-from alignops.methods.tower_training import open_tower
+from alignops.methods.tower_training import open_model
 from alignops.models import (
-    AveragePooledTower,
+    AveragePooledDualEncoder,
+    DualEncoder,
+    DualEncoderConfig,
     ImageEmbeddings,
     TextEmbeddings,
-    Tower,
-    TowerConfig,
 )
+from alignops.models.region_pooling import pool_regions
 from alignops.text.pooling import pool_spans
 from alignops.training import LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import from_values, to_values
-from alignops.vision.pooling import pool_regions
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class PowersetConfig:
 
 @dataclass(frozen=True)
 class PowerClipConfig:
-    """PowerCLIP training of a tower; regions, phrases and powerset default to the paper's values.
+    """PowerCLIP training of a model; regions, phrases and powerset default to the paper's values.
 
     Attributes:
         data: pairs to train on.
-        tower: what to train, from which weights.
-        average_pooling: of patches and of tokens; False keeps the tower's own pooling.
+        model: what to train, from which weights.
+        average_pooling: of patches and of tokens; False keeps the model's own pooling.
         regions: parts of an image.
         phrases: parts of a caption.
         powerset: their alignment.
@@ -69,7 +69,7 @@ class PowerClipConfig:
     """
 
     data: DataConfig = field(default_factory=DataConfig)
-    tower: TowerConfig = field(default_factory=TowerConfig)
+    model: DualEncoderConfig = field(default_factory=DualEncoderConfig)
     average_pooling: bool = True
     regions: RegionConfig = field(default_factory=RegionConfig)
     phrases: PhraseConfig = field(default_factory=PhraseConfig)
@@ -81,9 +81,9 @@ class PowerClipConfig:
 class PowerClipObjective(nn.Module):
     """The contrastive loss of a batch of pairs, and the triplet loss of their parts."""
 
-    def __init__(self, tower: Tower, pooling: str, config: PowersetConfig) -> None:
+    def __init__(self, model: DualEncoder, pooling: str, config: PowersetConfig) -> None:
         super().__init__()
-        self.tower = tower
+        self.model = model
         self.pooling = pooling
         self.weight = config.weight
         self.contrastive = ClipLoss()
@@ -97,12 +97,12 @@ class PowerClipObjective(nn.Module):
 
     def forward(self, batch: PowerClipBatch) -> Mapping[str, Tensor]:
         """Compute both terms, the second with its weight."""
-        image = self.tower.encode_patches(batch.images)
-        text = self.tower.encode_tokens(batch.tokens)
+        image = self.model.encode_patches(batch.images)
+        text = self.model.encode_tokens(batch.tokens)
         regions, phrases = self.parts(batch, image, text)
         triplet = self.powerset(regions, phrases, batch.region_mask, batch.phrase_mask)
         return {
-            "contrastive": self.contrastive(image.pooled, text.pooled, self.tower.logit_scale),
+            "contrastive": self.contrastive(image.pooled, text.pooled, self.model.logit_scale),
             "powerset": self.weight * triplet,
         }
 
@@ -118,40 +118,42 @@ class PowerClipObjective(nn.Module):
 
 
 def train_powerclip(config: PowerClipConfig, folder: Path, title: str = "powerclip") -> Run:
-    """Train a tower on pairs, or take up a training that was interrupted.
+    """Train a model on pairs, or take up a training that was interrupted.
 
     Args:
         config: the recipe.
-        folder: of the run. The trained tower is saved as its `model`.
+        folder: of the run. The trained model is saved as its `model`.
         title: what the progress bar says.
 
     Raises:
         FileExistsError: the folder holds another run.
         FileNotFoundError: data, masks or weights are missing.
-        ValueError: the configuration, the tower or the data do not fit.
+        ValueError: the configuration, the model or the data do not fit.
     """
     run = Run.open(folder, "powerclip", to_values(config))
     if run.model.is_dir():
         return run
-    tower, pairs = open_tower(config.data, config.tower, config.loop.seed)
+    model, pairs = open_model(config.data, config.model, config.loop.seed)
     if config.average_pooling:
-        tower = AveragePooledTower(tower)
-    examples = open_examples(config, tower, pairs)
-    objective = PowerClipObjective(tower, config.phrases.pooling, config.powerset)
+        model = AveragePooledDualEncoder(model)
+    examples = open_examples(config, model, pairs)
+    objective = PowerClipObjective(model, config.phrases.pooling, config.powerset)
     train(objective, examples, collate_parts, run, config.loop, config.optimizer, title)
-    tower.save(run.model)
+    model.save(run.model)
     return run
 
 
-def open_examples(config: PowerClipConfig, tower: Tower, pairs: PairedDataset) -> PowerClipExamples:
+def open_examples(
+    config: PowerClipConfig, model: DualEncoder, pairs: PairedDataset
+) -> PowerClipExamples:
     """Find the regions and phrases of pairs.
 
     Raises:
         FileNotFoundError: masks or detections are missing.
-        ValueError: they, the tower or the data do not fit.
+        ValueError: they, the model or the data do not fit.
     """
-    regions = open_regions(config.regions, config.data, pairs, tower)
-    return PowerClipExamples(tower, pairs, regions, config.phrases.nodes)
+    regions = open_regions(config.regions, config.data, pairs, model)
+    return PowerClipExamples(model, pairs, regions, config.phrases.nodes)
 
 
 def load_powerclip(run: Run) -> ClipScorer:
@@ -160,6 +162,6 @@ def load_powerclip(run: Run) -> ClipScorer:
     Raises:
         FileNotFoundError: the run is not finished.
     """
-    tower = Tower.load(str(run.finished_model()))
+    model = DualEncoder.load(str(run.finished_model()))
     config = from_values(PowerClipConfig, run.settings)
-    return ClipScorer(AveragePooledTower(tower) if config.average_pooling else tower)
+    return ClipScorer(AveragePooledDualEncoder(model) if config.average_pooling else model)

@@ -10,7 +10,7 @@ from torch import Tensor
 from alignops.data import PairedDataset, pad_rows
 from alignops.methods.clip import ClipExamples
 from alignops.methods.regions import DrawRegions
-from alignops.models import Tower
+from alignops.models import DualEncoder
 from alignops.models.token_spans import read_text, token_spans
 from alignops.training import Example
 
@@ -55,22 +55,22 @@ class PowerClipExamples:
     """Images with one of their captions, and the parts of both.
 
     Args:
-        tower: gives preprocessing and tokenizer.
+        model: gives preprocessing and tokenizer.
         pairs: images with captions.
         regions: draws the regions of an image.
         nodes: "tree" or "tokens", as in `PhraseConfig`.
 
     Raises:
-        ValueError: the tower's tokenizer is not one that phrases can be found in.
+        ValueError: the model's tokenizer is not one that phrases can be found in.
     """
 
     def __init__(
-        self, tower: Tower, pairs: PairedDataset, regions: DrawRegions, nodes: str
+        self, model: DualEncoder, pairs: PairedDataset, regions: DrawRegions, nodes: str
     ) -> None:
-        self._pairs = ClipExamples(tower, pairs, random_crop=1.0)
+        self._pairs = ClipExamples(model, pairs, random_crop=1.0)
         self._regions = regions
         self._captions = pairs.captions
-        self._spans = _spans(tower, pairs, nodes)
+        self._spans = _spans(model, pairs, nodes)
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -92,21 +92,21 @@ def collate_parts(items: Sequence[Parts]) -> PowerClipBatch:
     )
 
 
-def _spans(tower: Tower, pairs: PairedDataset, nodes: str) -> dict[str, Tensor]:
+def _spans(model: DualEncoder, pairs: PairedDataset, nodes: str) -> dict[str, Tensor]:
     """Find the spans (k, 2) of each distinct caption."""
     distinct = list(dict.fromkeys(text for texts in pairs.captions for text in texts))
     find = _tree_nodes if nodes == "tree" else _single_tokens
-    return dict(zip(distinct, find(tower, distinct), strict=True))
+    return dict(zip(distinct, find(model, distinct), strict=True))
 
 
-def _tree_nodes(tower: Tower, captions: Sequence[str]) -> Iterable[Tensor]:
+def _tree_nodes(model: DualEncoder, captions: Sequence[str]) -> Iterable[Tensor]:
     from alignops.text.phrases import find_phrases  # imports spaCy
 
-    texts = [read_text(tower.tokenizer, caption) for caption in captions]
+    texts = [read_text(model.tokenizer, caption) for caption in captions]
     for text, phrases in zip(texts, find_phrases(texts), strict=True):
-        yield token_spans(tower.tokenizer, text, [phrase.span for phrase in phrases])
+        yield token_spans(model.tokenizer, text, [phrase.span for phrase in phrases])
 
 
-def _single_tokens(tower: Tower, captions: Sequence[str]) -> Iterable[Tensor]:
-    for end in tower.tokenizer(captions).argmax(dim=1).tolist():  # the end has the highest id
+def _single_tokens(model: DualEncoder, captions: Sequence[str]) -> Iterable[Tensor]:
+    for end in model.tokenizer(captions).argmax(dim=1).tolist():  # the end has the highest id
         yield torch.stack([torch.arange(1, end), torch.arange(2, end + 1)], dim=1)

@@ -1,4 +1,4 @@
-"""The regions of a dataset's images on the patches of a tower."""
+"""The regions of a dataset's images on the patches of a model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 from alignops.data import PairedDataset
 from alignops.methods.data import DataConfig, open_boxes
-from alignops.models import Tower
+from alignops.models import DualEncoder
 from alignops.vision.boxes import FloatArray
 from alignops.vision.masks import open_masks
 from alignops.vision.regions import (
@@ -56,15 +56,15 @@ class RegionConfig:
 
 
 def open_regions(
-    config: RegionConfig, data: DataConfig, dataset: PairedDataset, tower: Tower
+    config: RegionConfig, data: DataConfig, dataset: PairedDataset, model: DualEncoder
 ) -> DrawRegions:
     """Open the regions of a dataset's images.
 
     Raises:
         FileNotFoundError: the masks or the detections are missing.
-        ValueError: they cannot be read, or the tower has no patches.
+        ValueError: they cannot be read, or the model has no patches.
     """
-    grid, count = tower.patch_grid, config.count
+    grid, count = model.patch_grid, config.count
     if config.source == "random":
         return lambda index, rng: cover_of_boxes(random_boxes(count, rng), _UNIT_SQUARE, grid)
     find = _masks(config.masks, dataset, grid) if config.masks else _boxes(data, dataset, grid)

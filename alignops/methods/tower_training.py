@@ -1,18 +1,20 @@
-"""What the methods that train a whole tower begin with: the tower, and the pairs it learns from."""
+"""What the methods that train a whole model begin with: the model, and the pairs it learns from."""
 
 import torch
 
 from alignops.data import PairedDataset
 from alignops.methods.data import DataConfig, open_pairs
-from alignops.models import Tower, TowerConfig, build_tower
+from alignops.models import DualEncoder, DualEncoderConfig, build_dual_encoder
 
 
-def open_tower(data: DataConfig, tower: TowerConfig, seed: int) -> tuple[Tower, PairedDataset]:
-    """Open the training pairs, and build the tower; a tiny one takes its words from them.
+def open_model(
+    data: DataConfig, model: DualEncoderConfig, seed: int
+) -> tuple[DualEncoder, PairedDataset]:
+    """Open the training pairs, and build the model; a tiny one takes its words from them.
 
     Args:
         data: pairs to train on.
-        tower: what to train, from which weights.
+        model: what to train, from which weights.
         seed: of random weights, and of whatever draws from torch's generator afterwards.
 
     Raises:
@@ -21,4 +23,4 @@ def open_tower(data: DataConfig, tower: TowerConfig, seed: int) -> tuple[Tower, 
     """
     pairs = open_pairs(data).train
     torch.manual_seed(seed)
-    return build_tower(tower, (text for texts in pairs.captions for text in texts)), pairs
+    return build_dual_encoder(model, (text for texts in pairs.captions for text in texts)), pairs

@@ -1,12 +1,13 @@
 """A run folder: the configuration, the log, the checkpoints and the model of one training."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from alignops.atomic_files import replacing_folder, write_text
 
 _CONFIG, _LOG = "config.yaml", "log.jsonl"
 
@@ -41,7 +42,7 @@ class Run:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / _CONFIG).is_file():
             raise FileExistsError(f"{folder} is not empty and holds no run; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / _CONFIG, wanted)
+        write_text(folder / _CONFIG, wanted)
         return run
 
     @classmethod
@@ -89,11 +90,8 @@ class Run:
     @contextmanager
     def writing_model(self) -> Iterator[Path]:
         """Give an empty folder to write the model in; it becomes `model` if nothing raises."""
-        temporary = self.folder / ".model.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(self.model)
+        with replacing_folder(self.model) as folder:
+            yield folder
 
     def finished_model(self) -> Path:
         """Path of the finished model.
@@ -106,12 +104,6 @@ class Run:
                 f"{self.folder} is not finished; run its training command again"
             )
         return self.model
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
 
 
 def _same_settings(folder: Path, held: str, wanted: str) -> None:

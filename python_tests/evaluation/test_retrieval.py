@@ -95,10 +95,10 @@ OWNER = torch.tensor([0, 1, 1])
         (torch.zeros(3), OWNER, (1,), r"similarity must be \(images, captions\).* got \(3,\)"),
         (torch.zeros(0, 3), OWNER, (1,), r"not empty, got \(0, 3\)"),
         (torch.full((2, 3), torch.nan), OWNER, (1,), "similarity must hold numbers, got 6 NaN"),
-        (torch.zeros(2, 4), OWNER, (1,), r"caption_image must be \(4,\).* got \(3,\)"),
-        (torch.zeros(1, 3), OWNER, (1,), r"caption_image must be in \[0, 1\), got 0 to 1"),
+        (torch.zeros(2, 4), OWNER, (1,), r"image_index must be \(4,\).* got \(3,\)"),
+        (torch.zeros(1, 3), OWNER, (1,), r"image_index must be in \[0, 1\), got 0 to 1"),
         (torch.zeros(2, 3), OWNER - 1, (1,), r"must be in \[0, 2\), got -1 to 0"),
-        (torch.zeros(3, 3), OWNER, (1,), "caption_image must name every image, none is 2"),
+        (torch.zeros(3, 3), OWNER, (1,), "image_index must name every image, none is 2"),
         (torch.zeros(2, 3), OWNER, (), r"ks must be positive cut-offs, got \(\)"),
         (torch.zeros(2, 3), OWNER, (5, 0), r"ks must be positive cut-offs, got \(5, 0\)"),
     ],
@@ -111,7 +111,7 @@ def test_bad_values_are_named(similarity, owner, ks, message):
 def test_bad_types_are_named():
     with pytest.raises(TypeError, match=r"similarity must be floating point, got torch\.int64"):
         recall_at_k(torch.zeros(2, 3, dtype=torch.int64), OWNER)
-    with pytest.raises(TypeError, match=r"caption_image must be int64, got torch\.float32"):
+    with pytest.raises(TypeError, match=r"image_index must be int64, got torch\.float32"):
         recall_at_k(torch.zeros(2, 3), OWNER.float())
 
 

@@ -17,7 +17,7 @@ from alignops.methods.aahr_objective import AahrEncoderConfig, AahrLossConfig
 from alignops.methods.comalign import BaseConfig
 from alignops.methods.data import DataConfig
 from alignops.methods.results import evaluate_run, read_results
-from alignops.models import BertWords, Tower
+from alignops.models import BertWords, DualEncoder
 from alignops.training import Example, LoopConfig
 
 SCRIPT = Path(__file__).with_name("resumable_aahr.py")
@@ -71,7 +71,7 @@ def test_what_cannot_be_trained_is_refused():
     with pytest.raises(ValueError, match="every loss of losses is switched off"):
         AahrLossConfig(**dict.fromkeys(WEIGHTS, 0.0))
     with pytest.raises(ValueError, match=r"drop is 1\.0, expected a share in \[0, 1\)"):
-        AahrConfig(base=BaseConfig("tower"), drop=1.0)
+        AahrConfig(base=BaseConfig("model"), drop=1.0)
 
 
 def test_the_regulariser_is_of_normalised_embeddings_and_scan_relations():
@@ -123,9 +123,9 @@ def precomputed(tmp_path):
         lines = [f"{word} {caption}\n" for caption in captions for word in ("here", "see")]
         (tmp_path / f"{split}_caps.txt").write_text("".join(lines))
     torch.manual_seed(0)
-    Tower.tiny(captions).save(tmp_path / "tower")
+    DualEncoder.tiny(captions).save(tmp_path / "model")
     return AahrConfig(
-        base=BaseConfig(str(tmp_path / "tower")),
+        base=BaseConfig(str(tmp_path / "model")),
         data=DataConfig(source=str(tmp_path)),
         encoder=AahrEncoderConfig(dim=16, heads=2),
         losses=LOSSES,

@@ -5,16 +5,16 @@ import torch
 from alignops.data import SceneDataset, draw_scenes
 from alignops.methods.components import ComponentConfig, ComponentEncoder, collate_components
 from alignops.methods.data import BoxSource, DataConfig, open_boxes
-from alignops.models import Tower
+from alignops.models import DualEncoder
 from alignops.vision.boxes import Boxes
 
 CAPTIONS = ["a small red circle is above a large blue square", "a small red circle", "red"]
 
 
 @pytest.fixture(scope="module")
-def tower():
+def model():
     torch.manual_seed(0)
-    return Tower.tiny(CAPTIONS)
+    return DualEncoder.tiny(CAPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -22,57 +22,57 @@ def scenes():
     return SceneDataset(draw_scenes(3, objects=3, seed=0))
 
 
-def encoder(tower, boxes=None, **limits):
-    return ComponentEncoder(tower, boxes or open_boxes(DataConfig()), ComponentConfig(**limits))
+def encoder(model, boxes=None, **limits):
+    return ComponentEncoder(model, boxes or open_boxes(DataConfig()), ComponentConfig(**limits))
 
 
-def test_a_caption_has_its_noun_phrases_and_relations(tower):
-    full, single, _ = encoder(tower).captions(CAPTIONS)
+def test_a_caption_has_its_noun_phrases_and_relations(model):
+    full, single, _ = encoder(model).captions(CAPTIONS)
     phrases = ["small red circle", "large blue square", "small red circle above large blue square"]
     with torch.inference_mode():
-        expected = tower.encode_text(tower.tokenizer([CAPTIONS[0], *phrases]))
+        expected = model.encode_text(model.tokenizer([CAPTIONS[0], *phrases]))
     assert torch.allclose(full["pooled"], expected[:1], atol=1e-6)
     assert torch.allclose(full["entities"], expected[1:3], atol=1e-6)
     assert torch.allclose(full["relations"], expected[3:], atol=1e-6)
     assert [len(single[name]) for name in ("entities", "relations")] == [1, 0]
 
 
-def test_an_image_has_its_boxes_and_the_boxes_around_pairs(tower, scenes):
-    image = encoder(tower).images(scenes, range(1, 2))[0]
+def test_an_image_has_its_boxes_and_the_boxes_around_pairs(model, scenes):
+    image = encoder(model).images(scenes, range(1, 2))[0]
     assert [len(image[name]) for name in ("pooled", "entities", "relations")] == [1, 3, 3]
-    whole = tower.preprocess(scenes[1].image)[None]
-    assert torch.allclose(image["pooled"], tower.encode_image(whole), atol=1e-6)
+    whole = model.preprocess(scenes[1].image)[None]
+    assert torch.allclose(image["pooled"], model.encode_image(whole), atol=1e-6)
 
 
-def test_a_box_around_the_whole_image_is_the_image(tower, scenes):
+def test_a_box_around_the_whole_image_is_the_image(model, scenes):
     whole = Boxes(np.array([[0, 0, 32, 32]], np.float32), np.ones(1, np.float32))
     source = BoxSource("whole", lambda dataset, index, item: whole)
-    image = encoder(tower, source).images(scenes, range(1))[0]
+    image = encoder(model, source).images(scenes, range(1))[0]
     assert torch.allclose(image["entities"], image["pooled"], atol=1e-4)
 
 
-def test_limits_keep_the_first_and_the_best(tower, scenes):
-    limited = encoder(tower, entities=1, relations=0)
+def test_limits_keep_the_first_and_the_best(model, scenes):
+    limited = encoder(model, entities=1, relations=0)
     image, caption = limited.images(scenes, range(1))[0], limited.captions(CAPTIONS[:1])[0]
     assert [len(part["entities"]) for part in (image, caption)] == [1, 1]
     assert [len(part["relations"]) for part in (image, caption)] == [0, 0]
 
 
-def test_features_are_computed_once(tower, scenes, tmp_path, monkeypatch):
-    first = encoder(tower).cached_images(scenes, tmp_path)
-    texts = encoder(tower).cached_captions(CAPTIONS, tmp_path)
-    monkeypatch.setattr(Tower, "encode_image", None)
-    monkeypatch.setattr(Tower, "encode_text", None)
-    again = encoder(tower).cached_images(scenes, tmp_path)
+def test_features_are_computed_once(model, scenes, tmp_path, monkeypatch):
+    first = encoder(model).cached_images(scenes, tmp_path)
+    texts = encoder(model).cached_captions(CAPTIONS, tmp_path)
+    monkeypatch.setattr(DualEncoder, "encode_image", None)
+    monkeypatch.setattr(DualEncoder, "encode_text", None)
+    again = encoder(model).cached_images(scenes, tmp_path)
     assert torch.equal(first[2]["relations"], again[2]["relations"])
-    encoder(tower).cached_captions(CAPTIONS, tmp_path)
+    encoder(model).cached_captions(CAPTIONS, tmp_path)
     assert len(texts) == 3
     with pytest.raises(TypeError):
-        encoder(tower, entities=2).cached_images(scenes, tmp_path)
+        encoder(model, entities=2).cached_images(scenes, tmp_path)
 
 
-def test_a_batch_pads_and_masks(tower):
-    batch = collate_components(encoder(tower).captions(CAPTIONS))
+def test_a_batch_pads_and_masks(model):
+    batch = collate_components(encoder(model).captions(CAPTIONS))
     assert batch.pooled.shape == (3, 64)
     assert batch.entity_mask.sum(dim=1).tolist()[:2] == [2, 1]
     assert batch.relation_mask.tolist() == [[True], [False], [False]]

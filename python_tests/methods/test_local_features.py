@@ -6,15 +6,15 @@ from alignops.data import SceneDataset, draw_scenes
 from alignops.methods.components import ComponentConfig
 from alignops.methods.data import DataConfig, open_boxes
 from alignops.methods.local_features import LocalEncoder, collate_local, local_rows
-from alignops.models import BertWords, Tower
+from alignops.models import BertWords, DualEncoder
 
 CAPTIONS = ["a small red circle is above a large blue square", "a circle"]
 
 
 @pytest.fixture(scope="module")
-def tower():
+def model():
     torch.manual_seed(0)
-    return Tower.tiny(CAPTIONS)
+    return DualEncoder.tiny(CAPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -22,24 +22,24 @@ def scenes():
     return SceneDataset(draw_scenes(3, objects=2, seed=0))
 
 
-def encoder(tower, regions="patches"):
-    return LocalEncoder(tower, regions, open_boxes(DataConfig()), ComponentConfig())
+def encoder(model, regions="patches"):
+    return LocalEncoder(model, regions, open_boxes(DataConfig()), ComponentConfig())
 
 
-def test_a_caption_has_its_words(tower):
-    long, short = encoder(tower).captions(CAPTIONS)
+def test_a_caption_has_its_words(model):
+    long, short = encoder(model).captions(CAPTIONS)
     assert [len(long["words"]), len(short["words"])] == [10, 2]
     with torch.inference_mode():
-        pooled, words, _ = tower.encode_tokens(tower.tokenizer(CAPTIONS))
+        pooled, words, _ = model.encode_tokens(model.tokenizer(CAPTIONS))
     assert torch.equal(short["words"], words[1, 1:3])
     assert torch.equal(long["pooled"], pooled[:1])
 
 
-def test_words_come_from_bert_and_are_cached_apart(tower, tmp_path):
+def test_words_come_from_bert_and_are_cached_apart(model, tmp_path):
     pytest.importorskip("transformers")
-    own = encoder(tower)
+    own = encoder(model)
     bert = BertWords(save_bert(tmp_path / "bert"))
-    from_bert = LocalEncoder(tower, "patches", open_boxes(DataConfig()), ComponentConfig(), bert)
+    from_bert = LocalEncoder(model, "patches", open_boxes(DataConfig()), ComponentConfig(), bert)
     widths = [
         each.cached_captions(CAPTIONS, tmp_path)[1]["words"].shape for each in (own, from_bert)
     ]
@@ -48,31 +48,31 @@ def test_words_come_from_bert_and_are_cached_apart(tower, tmp_path):
     assert torch.allclose(*pooled, atol=1e-6)
 
 
-def test_an_image_has_its_patches(tower, scenes, tmp_path):
-    image = encoder(tower).cached_images(scenes, tmp_path)[1]
+def test_an_image_has_its_patches(model, scenes, tmp_path):
+    image = encoder(model).cached_images(scenes, tmp_path)[1]
     with torch.inference_mode():
-        pooled, patches = tower.encode_patches(tower.preprocess(scenes[1].image)[None])
+        pooled, patches = model.encode_patches(model.preprocess(scenes[1].image)[None])
     assert torch.allclose(image["patches"], patches[0], atol=1e-5)
     assert torch.allclose(image["pooled"], pooled, atol=1e-5)
 
 
-def test_an_image_has_its_objects_and_their_pair(tower, scenes, tmp_path):
-    image = encoder(tower, "boxes").cached_images(scenes, tmp_path)[0]
+def test_an_image_has_its_objects_and_their_pair(model, scenes, tmp_path):
+    image = encoder(model, "boxes").cached_images(scenes, tmp_path)[0]
     assert local_rows(image).shape == (3, 64)
 
 
-def test_features_are_computed_once(tower, scenes, tmp_path, monkeypatch):
-    first = encoder(tower).cached_images(scenes, tmp_path)
-    encoder(tower).cached_captions(CAPTIONS, tmp_path)
-    monkeypatch.setattr(Tower, "encode_patches", None)
-    monkeypatch.setattr(Tower, "encode_tokens", None)
-    again = encoder(tower).cached_images(scenes, tmp_path)
+def test_features_are_computed_once(model, scenes, tmp_path, monkeypatch):
+    first = encoder(model).cached_images(scenes, tmp_path)
+    encoder(model).cached_captions(CAPTIONS, tmp_path)
+    monkeypatch.setattr(DualEncoder, "encode_patches", None)
+    monkeypatch.setattr(DualEncoder, "encode_tokens", None)
+    again = encoder(model).cached_images(scenes, tmp_path)
     assert torch.equal(first[2]["patches"], again[2]["patches"])
-    assert len(encoder(tower).cached_captions(CAPTIONS, tmp_path)) == 2
+    assert len(encoder(model).cached_captions(CAPTIONS, tmp_path)) == 2
 
 
-def test_a_batch_pads_and_masks(tower):
-    items = encoder(tower).captions(CAPTIONS)
+def test_a_batch_pads_and_masks(model):
+    items = encoder(model).captions(CAPTIONS)
     batch = collate_local([i["pooled"] for i in items], [local_rows(i) for i in items])
     assert batch.pooled.shape == (2, 64)
     assert batch.mask.sum(dim=1).tolist() == [10, 2]

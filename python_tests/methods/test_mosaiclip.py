@@ -8,7 +8,7 @@ from alignops.data.scenes import VOCABULARY
 from alignops.methods.data import DataConfig, SceneConfig
 from alignops.methods.mosaiclip import MosaiClipConfig, load_mosaiclip, train_mosaiclip
 from alignops.methods.mosaiclip_texts import TextConfig
-from alignops.models import Tower, TowerConfig
+from alignops.models import DualEncoder, DualEncoderConfig
 from alignops.training import LoopConfig
 
 DATA = DataConfig(scenes=SceneConfig(train=32, validation=8, test=8, size=32))
@@ -16,15 +16,15 @@ DATA = DataConfig(scenes=SceneConfig(train=32, validation=8, test=8, size=32))
 
 def config(**changes):
     loop = LoopConfig(steps=4, batch_size=8, checkpoint_every=2)
-    tower = TowerConfig(words=VOCABULARY)
-    return MosaiClipConfig(data=DATA, tower=tower, loop=loop, **changes)
+    model = DualEncoderConfig(words=VOCABULARY)
+    return MosaiClipConfig(data=DATA, model=model, loop=loop, **changes)
 
 
 def weights(folder):
-    return Tower.load(str(folder)).model.state_dict()
+    return DualEncoder.load(str(folder)).network.state_dict()
 
 
-def test_a_trained_tower_scores(tmp_path):
+def test_a_trained_model_scores(tmp_path):
     run = train_mosaiclip(config(), tmp_path / "run")
     dataset = SceneDataset(draw_scenes(3, seed=1))
     captions = [text for texts in dataset.captions for text in texts]
@@ -32,7 +32,7 @@ def test_a_trained_tower_scores(tmp_path):
     assert not (run.folder / "trained").exists()
 
 
-def test_wise_ft_saves_both_towers(tmp_path):
+def test_wise_ft_saves_both_models(tmp_path):
     plain = weights(train_mosaiclip(config(), tmp_path / "plain").model)
     run = train_mosaiclip(config(wise_ft=0.5), tmp_path / "half")
     trained, half = weights(run.folder / "trained"), weights(run.model)
@@ -49,7 +49,7 @@ def test_the_texts_do_not_depend_on_the_loading_processes(tmp_path):
     first = train_mosaiclip(config(texts=texts), tmp_path / "0")
     loop = LoopConfig(steps=4, batch_size=8, checkpoint_every=2, workers=2)
     changed = MosaiClipConfig(
-        data=DATA, tower=TowerConfig(words=VOCABULARY), loop=loop, texts=texts
+        data=DATA, model=DualEncoderConfig(words=VOCABULARY), loop=loop, texts=texts
     )
     second = weights(train_mosaiclip(changed, tmp_path / "2").model)
     for name, weight in weights(first.model).items():

@@ -6,7 +6,7 @@ import torch
 from alignops.data import SceneDataset, draw_scenes
 from alignops.data.scenes import draw_close_ups
 from alignops.methods.mosaiclip_texts import Collate, MosaiClipExamples, TextConfig
-from alignops.models import Tower
+from alignops.models import DualEncoder
 from alignops.text import parse_captions
 from alignops.text.facts import facts
 from alignops.training import Example
@@ -15,16 +15,16 @@ SCENES = SceneDataset(draw_scenes(24, seed=0))
 
 
 @pytest.fixture(scope="module")
-def tower():
-    return Tower.tiny(text for texts in SCENES.captions for text in texts)
+def model():
+    return DualEncoder.tiny(text for texts in SCENES.captions for text in texts)
 
 
 @pytest.fixture
-def make(tower):
+def make(model):
     def make(config=TextConfig(), steps=100, step=50, size=12):  # noqa: B008 - frozen
-        examples = MosaiClipExamples(tower, SCENES, config, steps, random_crop=1.0)
+        examples = MosaiClipExamples(model, SCENES, config, steps, random_crop=1.0)
         items = [examples[Example(index, (0, 0, index), step)] for index in range(size)]
-        return examples, items, Collate(tower, examples)(items)
+        return examples, items, Collate(model, examples)(items)
 
     return make
 
@@ -110,10 +110,10 @@ def test_mistakes_are_named(settings, message):
         TextConfig(**settings)
 
 
-def test_texts_without_negatives_cannot_be_filled_up(tower):
+def test_texts_without_negatives_cannot_be_filled_up(model):
     dataset = SceneDataset(draw_close_ups(4, seed=0))  # "A red circle.": nothing to exchange
     config = TextConfig(positives=0, negatives=0, equal_counts=True, word_swap=True)
-    examples = MosaiClipExamples(tower, dataset, config, 10, 1.0)
+    examples = MosaiClipExamples(model, dataset, config, 10, 1.0)
     items = [examples[Example(index, (0, 0, index), 5)] for index in range(4)]
     with pytest.raises(ValueError, match=r"texts.equal_counts: 4 texts are missing in step 5"):
-        Collate(tower, examples)(items)
+        Collate(model, examples)(items)

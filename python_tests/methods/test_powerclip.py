@@ -17,7 +17,7 @@ from alignops.methods.powerclip import (
 )
 from alignops.methods.powerclip_examples import PowerClipBatch, PowerClipExamples
 from alignops.methods.registry import load_scorer
-from alignops.models import AveragePooledTower, Tower
+from alignops.models import AveragePooledDualEncoder, DualEncoder
 from alignops.training import Example, LoopConfig, Run
 
 SCENES = DataConfig(scenes=SceneConfig(train=48, validation=1, test=8, size=32))
@@ -53,7 +53,7 @@ def test_the_command_trains_every_variant(tmp_path, options):
 
 def test_a_training_is_a_function_of_its_seed(tmp_path):
     one, other = (train_powerclip(MINIATURE, tmp_path / name) for name in ("one", "other"))
-    weights = [Tower.load(str(run.model)).fingerprint() for run in (one, other)]
+    weights = [DualEncoder.load(str(run.model)).fingerprint() for run in (one, other)]
     assert weights[0] == weights[1]
     before = one.log.stat().st_mtime_ns
     train_powerclip(MINIATURE, tmp_path / "one")  # finished: nothing to do
@@ -66,41 +66,41 @@ def test_the_scorer_pools_as_the_training_did(tmp_path):
     pairs = open_pairs(SCENES).test
     captions = [text for texts in pairs.captions for text in texts]
     score = scorer.similarities(pairs, captions).i2t
-    tower = AveragePooledTower(Tower.load(str(run.model))).eval()
-    images = torch.stack([tower.preprocess(pairs[index].image) for index in range(len(pairs))])
+    model = AveragePooledDualEncoder(DualEncoder.load(str(run.model))).eval()
+    images = torch.stack([model.preprocess(pairs[index].image) for index in range(len(pairs))])
     with torch.inference_mode():
-        text = tower.encode_text(tower.tokenizer(captions))
-        assert torch.allclose(score, tower.encode_image(images) @ text.T, atol=1e-6)
+        text = model.encode_text(model.tokenizer(captions))
+        assert torch.allclose(score, model.encode_image(images) @ text.T, atol=1e-6)
 
 
 @pytest.mark.parametrize("pooling", ["sum", "mean"])
 def test_the_objective_aligns_regions_with_phrases(pooling):
     pairs = open_pairs(SCENES).train
     torch.manual_seed(0)
-    tower = Tower.tiny([text for texts in pairs.captions for text in texts])
-    images = torch.stack([tower.preprocess(pairs[index].image) for index in range(4)])
-    tokens = tower.tokenizer([pairs.captions[index][0] for index in range(4)])
+    model = DualEncoder.tiny([text for texts in pairs.captions for text in texts])
+    images = torch.stack([model.preprocess(pairs[index].image) for index in range(4)])
+    tokens = model.tokenizer([pairs.captions[index][0] for index in range(4)])
     cover, mask = torch.rand(4, 3, 64), torch.ones(4, 3, dtype=torch.bool)
     spans = torch.tensor([[1, 5], [3, 4]]).expand(4, 2, 2)
     batch = PowerClipBatch(images, tokens, cover, mask, spans, mask[:, :2])
-    losses = PowerClipObjective(tower, pooling, PowersetConfig(weight=0.5))(batch)
+    losses = PowerClipObjective(model, pooling, PowersetConfig(weight=0.5))(batch)
 
-    regions = normalize(cover @ tower.encode_patches(images).patches, dim=-1)
-    words = normalize(tower.encode_tokens(tokens).tokens, dim=-1)
+    regions = normalize(cover @ model.encode_patches(images).patches, dim=-1)
+    words = normalize(model.encode_tokens(tokens).tokens, dim=-1)
     sums = torch.stack([words[:, 1:5].sum(dim=1), words[:, 3]], dim=1)
     phrases = sums / torch.tensor([[4], [1]]) if pooling == "mean" else sums
     assert torch.allclose(losses["powerset"], 0.5 * PowersetTripletLoss()(regions, phrases))
-    pooled = tower.encode_image(images), tower.encode_text(tokens)
-    assert torch.allclose(losses["contrastive"], ClipLoss()(*pooled, tower.logit_scale))
+    pooled = model.encode_image(images), model.encode_text(tokens)
+    assert torch.allclose(losses["contrastive"], ClipLoss()(*pooled, model.logit_scale))
 
 
 @pytest.mark.parametrize("nodes", ["tree", "tokens"])
 def test_phrases_are_those_of_the_caption_that_is_drawn(nodes):
     scenes = replace(SCENES.scenes, styles=("natural", "tags"))
     pairs = open_pairs(replace(SCENES, scenes=scenes)).train
-    tower = Tower.tiny([text for texts in pairs.captions for text in texts])
+    model = DualEncoder.tiny([text for texts in pairs.captions for text in texts])
     no_regions = np.zeros((0, 64), np.float32)
-    examples = PowerClipExamples(tower, pairs, lambda index, rng: no_regions, nodes)
+    examples = PowerClipExamples(model, pairs, lambda index, rng: no_regions, nodes)
     drawn = set()
     for epoch in range(8):
         _, tokens, _, spans = examples[Example(3, (0, epoch, 3), 0)]

@@ -49,7 +49,7 @@ def test_sub_words_of_open_clip():
     assert check(open_clip.get_tokenizer("ViT-B-16"), CAPTIONS) == 11
 
 
-def test_words_of_the_tiny_tower():
+def test_words_of_the_tiny_model():
     assert check(WordTokenizer.from_texts(CAPTIONS[:2], 32), CAPTIONS[:2]) == 10
 
 

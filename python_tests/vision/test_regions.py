@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
-import torch
 
-from alignops.vision.pooling import pool_regions
 from alignops.vision.regions import (
     cover_of_boxes,
     cover_of_masks,
@@ -68,13 +66,6 @@ def test_invisible_regions_are_not_drawn():
         for seed in range(20)
     }
     assert drawn == {((1, 0), (0, 0.5)), ((1, 0), (1, 1)), ((0, 0.5), (1, 1))}
-
-
-def test_a_region_is_the_direction_of_its_patches():
-    patches = torch.tensor([[[3.0, 0.0], [0.0, 8.0]]])
-    cover = torch.tensor([[[1.0, 0.5], [1.0, 0.0], [0.0, 0.0]]])
-    pooled = pool_regions(patches, cover)
-    assert torch.allclose(pooled, torch.tensor([[[0.6, 0.8], [1.0, 0.0], [0.0, 0.0]]]))
 
 
 def test_shapes_are_checked():

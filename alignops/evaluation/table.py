@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from alignops.atomic_files import write_text
 from alignops.evaluation.accuracy import Accuracy
 
 # Characters of "100.0".
@@ -43,14 +44,11 @@ def as_markdown(results: Results) -> str:
 
 def write_json(results: Results, path: Path | str) -> None:
     """Write {model: {measure: {"accuracy": share, "cases": number}}}, all of it or nothing."""
-    path = Path(path)
     values = {
         model: {measure: asdict(accuracy) for measure, accuracy in measures.items()}
         for model, measures in results.items()
     }
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_text(Path(path), json.dumps(values, indent=2) + "\n")
 
 
 def read_json(path: Path | str) -> dict[str, dict[str, Accuracy]]:

@@ -1,8 +1,7 @@
-"""The open_clip tower: global, patch and token embeddings of images and texts."""
+"""The dual encoder on open_clip: global, patch and token embeddings of images and texts."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,16 +13,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from alignops.data import content_key
+from alignops.models.open_clip_files import (
+    OpenClip,
+    Tokenizer,
+    load_open_clip,
+    save_open_clip,
+)
 from alignops.models.tokenizer import WordTokenizer
 
 Preprocess = Callable[[Image.Image], Tensor]
-Tokenizer = Callable[[Sequence[str]], Tensor]
-
-_CONFIG, _WEIGHTS, _VOCABULARY = (
-    "open_clip_config.json",
-    "open_clip_model.safetensors",
-    "vocabulary.json",
-)
 _LARGEST_LOGIT_SCALE = 100.0
 
 
@@ -53,27 +51,27 @@ class TextEmbeddings(NamedTuple):
     mask: Tensor
 
 
-class Tower(nn.Module):
-    """An open_clip model with its tokenizer and its preprocessing.
+class DualEncoder(nn.Module):
+    """A model of two sides, images and texts: open_clip's, its tokenizer and its preprocessing.
 
     Attributes:
-        model: the open_clip model.
+        network: the open_clip model.
         config: its open_clip configuration (`embed_dim`, `vision_cfg`, `text_cfg`).
         tokenizer: texts to int64 ids (B, context length).
         preprocess: a PIL image to a float tensor (3, S, S); cuts what overhangs the square.
     """
 
-    model: Any  # open_clip gives its models no common type
+    network: Any  # open_clip gives its models no common type
 
-    def __init__(self, model: nn.Module, config: dict[str, Any], tokenizer: Tokenizer) -> None:
+    def __init__(self, network: nn.Module, config: dict[str, Any], tokenizer: Tokenizer) -> None:
         super().__init__()
-        self.model = model
+        self.network = network
         self.config = config
         self.tokenizer = tokenizer
-        self.preprocess = _preprocess(model)
+        self.preprocess = _preprocess(network)
 
     @classmethod
-    def load(cls, name: str, pretrained: str | None = None) -> "Tower":
+    def load(cls, name: str, pretrained: str | None = None) -> "DualEncoder":
         """Build the model called `name`, with random weights unless `pretrained` says otherwise.
 
         Args:
@@ -85,22 +83,7 @@ class Tower(nn.Module):
             ValueError: the name or the tag is unknown to open_clip.
             FileNotFoundError: the folder or the file is not there or not complete.
         """
-        import open_clip
-
-        path = Path(name)
-        if path.is_dir():
-            return _load_folder(path, pretrained)
-        if path.suffix == ".json":
-            name = _register(path)
-        if name not in open_clip.list_models():
-            raise ValueError(
-                f"model {name!r} is neither a name known to open_clip, nor a folder with "
-                f"{_CONFIG}, nor a .json configuration"
-            )
-        _check_pretrained(name, pretrained)
-        model = open_clip.create_model(name, pretrained=pretrained)
-        config = open_clip.get_model_config(name)
-        return cls(model, config, open_clip.get_tokenizer(name))
+        return cls(*load_open_clip(name, pretrained))
 
     @classmethod
     def tiny(
@@ -110,8 +93,8 @@ class Tower(nn.Module):
         image_size: int = 32,
         context_length: int = 16,
         minimum_count: int = 1,
-    ) -> "Tower":
-        """Build a tower of about 160,000 random weights, to be trained from scratch on a CPU.
+    ) -> "DualEncoder":
+        """Build a model of about 160,000 random weights, to be trained from scratch on a CPU.
 
         Width 64, 2 + 2 layers, 8 x 8 patches in the image, average pooling and fixed sin-cos
         positions: learned ones do not learn spatial relations in a short training.
@@ -125,7 +108,7 @@ class Tower(nn.Module):
         from open_clip.model import CLIP
 
         if image_size <= 0 or image_size % 8:
-            raise ValueError(f"image_size is {image_size}, expected a positive multiple of 8")
+            raise ValueError(f"image_size is {image_size}; expected a positive multiple of 8")
         tokenizer = WordTokenizer.from_texts(texts, context_length, minimum_count)
         # open_clip's "custom" block is its plain pre-norm block without nn.MultiheadAttention,
         # whose backward pass is slower at this width.
@@ -142,22 +125,11 @@ class Tower(nn.Module):
         return cls(CLIP(**config), config, tokenizer)
 
     def save(self, folder: Path) -> None:
-        """Write the tower as a folder that `load` and open_clip's `local-dir:` schema both read.
+        """Write the model as a folder that `load` and open_clip's `local-dir:` schema both read.
 
         The folder is written under a temporary name and renamed; one that exists is replaced.
         """
-        from safetensors.torch import save_file
-
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        save_file(_contiguous(self.model.state_dict()), temporary / _WEIGHTS)
-        config = {"model_cfg": self.config, "preprocess_cfg": self.model.visual.preprocess_cfg}
-        (temporary / _CONFIG).write_text(json.dumps(config, indent=2))
-        if isinstance(self.tokenizer, WordTokenizer):
-            (temporary / _VOCABULARY).write_text(json.dumps(self.tokenizer.words))
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        save_open_clip(OpenClip(self.network, self.config, self.tokenizer), folder)
 
     @property
     def embed_dim(self) -> int:
@@ -167,13 +139,13 @@ class Tower(nn.Module):
     @property
     def logit_scale(self) -> Tensor:
         """Factor of the similarities: learnable, at most 100, 0-d."""
-        scale: Tensor = self.model.logit_scale.exp().clamp(max=_LARGEST_LOGIT_SCALE)
+        scale: Tensor = self.network.logit_scale.exp().clamp(max=_LARGEST_LOGIT_SCALE)
         return scale.reshape(())
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Shape (3, S, S) of a preprocessed image."""
-        size = self.model.visual.image_size
+        size = self.network.visual.image_size
         height, width = (size, size) if isinstance(size, int) else size
         return 3, height, width
 
@@ -186,7 +158,7 @@ class Tower(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        device: torch.device = self.model.logit_scale.device
+        device: torch.device = self.network.logit_scale.device
         return device
 
     def preprocess_crops(self, crops: NDArray[np.uint8]) -> Tensor:
@@ -198,29 +170,29 @@ class Tower(nn.Module):
         Returns:
             float32 (n, 3, S, S).
         """
-        config = self.model.visual.preprocess_cfg
+        config = self.network.visual.preprocess_cfg
         mean, std = (torch.tensor(config[name]).view(3, 1, 1) for name in ("mean", "std"))
         return (torch.from_numpy(crops).permute(0, 3, 1, 2) / 255 - mean) / std
 
     def fingerprint(self) -> str:
         """Hash all that features depend on: configuration, preprocessing, vocabulary, weights."""
         words = self.tokenizer.words if isinstance(self.tokenizer, WordTokenizer) else ()
-        preprocessing = json.dumps(self.model.visual.preprocess_cfg, sort_keys=True)
+        preprocessing = json.dumps(self.network.visual.preprocess_cfg, sort_keys=True)
         return content_key(
             config=json.dumps(self.config, sort_keys=True),
             preprocessing=preprocessing,
             words=words,
-            weights=self.model.state_dict(),
+            weights=self.network.state_dict(),
         )
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Global embeddings (B, D), L2-normalised, of preprocessed images (B, 3, S, S)."""
-        embeddings: Tensor = self.model.encode_image(images, normalize=True)
+        embeddings: Tensor = self.network.encode_image(images, normalize=True)
         return embeddings
 
     def encode_text(self, tokens: Tensor) -> Tensor:
         """Global embeddings (B, D), L2-normalised, of token ids (B, L)."""
-        embeddings: Tensor = self.model.encode_text(tokens, normalize=True)
+        embeddings: Tensor = self.network.encode_text(tokens, normalize=True)
         return embeddings
 
     def encode_patches(self, images: Tensor) -> ImageEmbeddings:
@@ -231,7 +203,7 @@ class Tower(nn.Module):
                 by attention, so its patches have no projection into the joint space.
         """
         visual = self._transformer()
-        output = self.model.forward_intermediates(
+        output = self.network.forward_intermediates(
             image=images, image_indices=1, normalize_intermediates=True, image_output_fmt="NLC"
         )
         patches = output["image_intermediates"][-1] @ visual.proj
@@ -240,7 +212,7 @@ class Tower(nn.Module):
     def _transformer(self) -> Any:
         from open_clip.transformer import VisionTransformer
 
-        visual = self.model.visual
+        visual = self.network.visual
         if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None:
             raise ValueError(
                 "patches need an open_clip vision transformer without attention pooling, "
@@ -255,11 +227,11 @@ class Tower(nn.Module):
             ValueError: the text tower does not end texts with the highest id (`argmax` pooling),
                 so a text's own tokens cannot be told from padding.
         """
-        text = getattr(self.model, "text", self.model)
+        text = getattr(self.network, "text", self.network)
         pool = getattr(text, "pool_type", getattr(text, "text_pool_type", None))
         if pool != "argmax":
             raise ValueError(f"encode_tokens needs a text tower with argmax pooling, got {pool!r}")
-        output = self.model.forward_intermediates(
+        output = self.network.forward_intermediates(
             text=tokens, text_indices=1, normalize_intermediates=True
         )
         embeddings = _project(output["text_intermediates"][-1], text.text_projection)
@@ -268,57 +240,14 @@ class Tower(nn.Module):
         return TextEmbeddings(output["text_features"], embeddings, mask)
 
 
-def _preprocess(model: Any) -> Preprocess:
+def _preprocess(network: Any) -> Preprocess:
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    if not hasattr(model.visual, "preprocess_cfg"):
-        model.visual.preprocess_cfg = asdict(PreprocessCfg(size=model.visual.image_size))
-    config = PreprocessCfg(**model.visual.preprocess_cfg)
+    if not hasattr(network.visual, "preprocess_cfg"):
+        network.visual.preprocess_cfg = asdict(PreprocessCfg(size=network.visual.image_size))
+    config = PreprocessCfg(**network.visual.preprocess_cfg)
     preprocess: Preprocess = image_transform_v2(config, is_train=False)
     return preprocess
-
-
-def _load_folder(folder: Path, pretrained: str | None) -> Tower:
-    import open_clip
-
-    if pretrained is not None:
-        raise ValueError(
-            f"pretrained is {pretrained!r}, but the folder {folder} has its own weights"
-        )
-    for name in (_CONFIG, _WEIGHTS):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"the model folder {folder} has no {name}")
-    source = f"local-dir:{folder}"
-    model = open_clip.create_model(source)
-    config = open_clip.get_model_config(source)
-    vocabulary = folder / _VOCABULARY
-    if not vocabulary.is_file():
-        return Tower(model, config, open_clip.get_tokenizer(source))
-    words = json.loads(vocabulary.read_text())
-    return Tower(model, config, WordTokenizer(words, config["text_cfg"]["context_length"]))
-
-
-def _register(path: Path) -> str:
-    """Make a JSON configuration known to open_clip, under the file's stem."""
-    import open_clip
-
-    if not path.is_file():
-        raise FileNotFoundError(f"the model configuration {path} does not exist")
-    open_clip.add_model_config(path)
-    return path.stem
-
-
-def _check_pretrained(name: str, pretrained: str | None) -> None:
-    import open_clip
-
-    if pretrained is None or Path(pretrained).is_file():
-        return
-    tags = open_clip.list_pretrained_tags_by_model(name)
-    if pretrained not in tags:
-        raise ValueError(
-            f"pretrained is {pretrained!r}, neither a file nor a tag of {name}; "
-            f"its tags: {', '.join(tags) or 'none'}"
-        )
 
 
 def _project(embeddings: Tensor, projection: nn.Module | Tensor | None) -> Tensor:
@@ -328,7 +257,3 @@ def _project(embeddings: Tensor, projection: nn.Module | Tensor | None) -> Tenso
         return embeddings @ projection
     projected: Tensor = projection(embeddings)
     return projected
-
-
-def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
