@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from alignops.methods.registry import Method
+    from alignops.methods.common.method import Method
 
 
 class _Parser(argparse.ArgumentParser):
@@ -77,7 +77,7 @@ def _demo(options: argparse.Namespace) -> None:
     from alignops.demo import DEMO_BASES, run_ablations, run_demo
 
     if options.base not in DEMO_BASES:
-        raise ValueError(f"--base is {options.base!r}, expected one of {', '.join(DEMO_BASES)}")
+        raise ValueError(f"--base is {options.base!r}; expected one of {', '.join(DEMO_BASES)}")
     size = DEMO_BASES[options.base]
     if options.ablate:
         run_ablations(options.out, options.ablate, seed=options.seed, config=size)
@@ -100,8 +100,7 @@ def _prepare(options: argparse.Namespace) -> None:
     if method.prepare is None:
         raise ValueError(f"{options.method} has nothing to prepare: it trains on the images")
     config, _ = _settings(options, method)
-    method.prepare(config)
-    print(f"The features are in {config.features}.")
+    print(f"The features are in {method.prepare(config)}.")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -149,15 +148,15 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name:<14}{fact}")
 
 
-def _method(name: str) -> "Method":
+def _method(name: str) -> "Method[Any]":
     from alignops.methods.registry import METHODS
 
     if name not in METHODS:
-        raise ValueError(f"METHOD is {name!r}, expected one of {', '.join(METHODS)}")
+        raise ValueError(f"METHOD is {name!r}; expected one of {', '.join(METHODS)}")
     return METHODS[name]
 
 
-def _settings(options: argparse.Namespace, method: "Method") -> tuple[Any, Path]:
+def _settings(options: argparse.Namespace, method: "Method[Any]") -> tuple[Any, Path]:
     """Read a method's configuration: defaults, then --config files, then dotted overrides."""
     from jsonargparse import ArgumentError, ArgumentParser
 

@@ -21,15 +21,10 @@ from torch.nn.functional import normalize
 
 from alignops import exact_powerset_similarity, powerset_similarity
 from alignops.losses.triplet import hardest_triplet
-from alignops.methods.data import open_pairs
-from alignops.methods.powerclip import (
-    PowerClipConfig,
-    PowerClipObjective,
-    load_powerclip,
-    open_examples,
-)
-from alignops.methods.powerclip_examples import collate_parts
-from alignops.methods.regions import RegionConfig
+from alignops.methods.common.pairs import open_pairs
+from alignops.methods.powerclip import PowerClipConfig, PowerClipObjective, RegionConfig
+from alignops.methods.powerclip.examples import collate_parts
+from alignops.methods.powerclip.method import load_scorer, open_examples
 from alignops.ops.powerset import PowersetSimilarity
 from alignops.training import Example, Run
 from alignops.training.config_values import from_values
@@ -81,7 +76,7 @@ class Agreement:
 def embed(run: Run) -> Iterator[Parts]:
     """Embed training pairs of a run with ten random boxes each, in batches, in float64."""
     config = replace(from_values(PowerClipConfig, run.settings), regions=RegionConfig())
-    model = load_powerclip(run).model
+    model = load_scorer(config, run.finished_model()).model
     examples = open_examples(config, model, open_pairs(config.data).train)
     objective = PowerClipObjective(model, config.phrases.pooling, config.powerset)
     for start in range(0, min(len(examples), BATCHES * BATCH_SIZE), BATCH_SIZE):

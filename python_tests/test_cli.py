@@ -87,7 +87,7 @@ def test_the_base_may_know_places(base, tmp_path):
 
 def test_an_unknown_base(capsys):
     assert main(["demo", "--base", "nothing"]) == 2
-    expected = "--base is 'nothing', expected one of words, places, places-of-three"
+    expected = "--base is 'nothing'; expected one of words, places, places-of-three"
     assert expected in capsys.readouterr().err
 
 
@@ -196,16 +196,16 @@ def test_info_says_what_is_installed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "clap"], "METHOD is 'clap', expected one of clip, comalign"),
-        (["train", "clip", "--data.source", "nowhere"], "data.source is 'nowhere', expected"),
-        (["train", "clip", "--loop.steps", "0"], "loop.steps is 0, expected at least 1"),
+        (["train", "clap"], "METHOD is 'clap'; expected one of clip, comalign"),
+        (["train", "clip", "--data.source", "nowhere"], "data.source is 'nowhere'; expected"),
+        (["train", "clip", "--loop.steps", "0"], "loop.steps is 0; expected at least 1"),
         (["train", "clip", "--loop.stepz", "1"], "unrecognized arguments: --loop.stepz 1"),
         (["train", "clip", "--model.name", "ViT-Z"], "name is 'ViT-Z'; expected a name known"),
         (["train", "comalign"], "base.name"),
         (["prepare", "clip"], "clip has nothing to prepare"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.yaml"),
         (["report", "nothing"], "nothing has no results.json; `alignops evaluate` measures a run"),
-        (["demo", "--methods", "clap"], "method is 'clap', expected one of clip, comalign"),
+        (["demo", "--methods", "clap"], "method is 'clap'; expected one of clip, comalign"),
         (["demo", "--ablate", "clip"], "clip has no ablations on scenes"),
         (["bogus"], "invalid choice: 'bogus'"),
     ],
@@ -236,6 +236,6 @@ def test_an_interruption_says_how_to_continue(tmp_path, monkeypatch, capsys):
     def interrupted(*_):
         raise Interrupted
 
-    monkeypatch.setattr("alignops.demo.base.train_clip", interrupted)
+    monkeypatch.setattr("alignops.methods.common.method.fit", interrupted)
     assert main(["demo", "--out", str(tmp_path)]) == 130
     assert "interrupted; the same command continues from here" in capsys.readouterr().err

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alignops.data.scenes import PLACED_VOCABULARY, VOCABULARY, Style
-from alignops.methods.clip import ClipConfig, train_clip
-from alignops.methods.data import DataConfig, SceneConfig
+from alignops.methods.clip import CLIP, ClipConfig
+from alignops.methods.common.pairs import DataConfig, SceneConfig
 from alignops.models import DualEncoderConfig
 from alignops.training import LoopConfig, OptimizerConfig, Run
 
@@ -124,7 +124,7 @@ def train_base(stage: Stage) -> Run:
         styles=size.word_styles,
     )
     words = VOCABULARY + (PLACED_VOCABULARY if "placed" in size.word_styles else ())
-    first = train_clip(
+    first = CLIP.train(
         ClipConfig(
             data=replace(sentences, scenes=scenes),
             model=DualEncoderConfig(
@@ -138,7 +138,7 @@ def train_base(stage: Stage) -> Run:
         stage.folder / "words",
         "base on tags and phrases",
     )
-    return train_clip(
+    return CLIP.train(
         ClipConfig(
             data=sentences,
             model=DualEncoderConfig(name=str(first.model)),

@@ -55,5 +55,5 @@ def test_a_missing_run_is_named(tmp_path):
 
 @pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "checkpoint_every"])
 def test_a_loop_needs_positive_numbers(name):
-    with pytest.raises(ValueError, match=rf"loop\.{name} is 0, expected at least 1"):
+    with pytest.raises(ValueError, match=rf"loop\.{name} is 0; expected at least 1"):
         LoopConfig(**{name: 0})
