@@ -47,15 +47,16 @@ def evaluate_run(run: Run) -> None:
         for kind, pairs in images.compositional_pairs(config.seed).items()
         for pair in pairs
     ]
-    kinds, scenes, true, false = zip(*cases, strict=True) if cases else ((), (), (), ())
-    texts, columns = distinct_texts([*table.texts, *true, *false])
+    tested = [text for _, _, true, false in cases for text in (true, false)]
+    texts, columns = distinct_texts([*table.texts, *tested])
     score = scorer.similarities(images, texts)
 
-    own, tested = columns[: len(table.texts)], columns[len(table.texts) :]
+    own, others = columns[: len(table.texts)], columns[len(table.texts) :]
     results = _recalls(Similarities(score.i2t[:, own], score.t2i[:, own]), table.image_index)
     if cases:
-        rows, of_true, of_false = list(scenes), tested[: len(cases)], tested[len(cases) :]
-        results |= accuracy_by_kind(score.i2t[rows, of_true], score.i2t[rows, of_false], kinds)
+        kinds, rows = [kind for kind, *_ in cases], [image for _, image, *_ in cases]
+        true_scores, false_scores = score.i2t[rows, others[::2]], score.i2t[rows, others[1::2]]
+        results |= accuracy_by_kind(true_scores, false_scores, kinds)
     write_json({run.folder.name: results}, run.folder / _RESULTS)
 
 

@@ -29,6 +29,10 @@ class OptimizerConfig:
     clip_norm: float = 1.0
 
 
+WITHOUT_INFLUENCE = frozenset({"loop.log_every", "loop.checkpoint_every", "loop.workers"})
+"""Settings that a run may be taken up with other values of: they change no result."""
+
+
 @dataclass(frozen=True)
 class LoopConfig:
     """The course of a training.

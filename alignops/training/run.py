@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from alignops.atomic_files import replacing_folder, write_text
+from alignops.training.config import WITHOUT_INFLUENCE
 
 _CONFIG, _LOG = "config.yaml", "log.jsonl"
 
@@ -26,6 +27,9 @@ class Run:
     def open(cls, folder: Path, method: str, config: Mapping[str, Any]) -> "Run":
         """Begin a run, or take up one that was interrupted.
 
+        Settings that change no result (`WITHOUT_INFLUENCE`) may differ from those of the run that
+        is taken up; it goes on with, and keeps, the new ones.
+
         Args:
             folder: created if it is not there.
             method: name of the method, kept with the configuration.
@@ -37,12 +41,12 @@ class Run:
         run = cls(folder)
         wanted = yaml.safe_dump({"method": method, **config}, sort_keys=False)
         if run.checkpoints.exists() or run.model.exists():
-            _same_settings(folder, (folder / _CONFIG).read_text(), wanted)
-            return run
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / _CONFIG).is_file():
+            _check_settings(folder, run.config, yaml.safe_load(wanted))
+        elif folder.is_dir() and any(folder.iterdir()) and not (folder / _CONFIG).is_file():
             raise FileExistsError(f"{folder} is not empty and holds no run; choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / _CONFIG, wanted)
+        if not run.model.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text(folder / _CONFIG, wanted)
         return run
 
     @classmethod
@@ -58,8 +62,8 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration the run was begun with, and its "method"."""
-        config: dict[str, Any] = yaml.safe_load((self.folder / _CONFIG).read_text())
+        """The configuration the run was last taken up with, and its "method"."""
+        config: dict[str, Any] = yaml.safe_load((self.folder / _CONFIG).read_text(encoding="utf-8"))
         return config
 
     @property
@@ -106,9 +110,11 @@ class Run:
         return self.model
 
 
-def _same_settings(folder: Path, held: str, wanted: str) -> None:
-    old, new = _flatten(yaml.safe_load(held)), _flatten(yaml.safe_load(wanted))
-    changed = sorted(name for name in old | new if old.get(name) != new.get(name))
+def _check_settings(folder: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    old, new = _flatten(held), _flatten(wanted)
+    changed = sorted(
+        name for name in (old | new).keys() - WITHOUT_INFLUENCE if old.get(name) != new.get(name)
+    )
     if changed:
         listed = ", ".join(f"{n} ({old.get(n)} there, {new.get(n)} now)" for n in changed)
         raise FileExistsError(

@@ -42,6 +42,20 @@ def test_another_configuration_is_refused_by_what_differs(tmp_path):
         Run.open(tmp_path / "run", "clip", {"loop": {"steps": 4}, "lr": 0.1})
 
 
+def test_settings_that_change_no_result_may_change(tmp_path):
+    def opened(**loop):
+        return Run.open(tmp_path / "run", "clip", {"loop": {"steps": 3, **loop}})
+
+    opened(workers=0, log_every=20, checkpoint_every=500).checkpoints.mkdir()
+    changed = {"workers": 2, "log_every": 1, "checkpoint_every": 9}
+    assert opened(**changed).settings["loop"] == {"steps": 3, **changed}
+    with opened(**changed).writing_model():
+        pass
+    assert opened(workers=1).settings["loop"] == {"steps": 3, **changed}  # finished: as it was
+    with pytest.raises(FileExistsError, match=r"loop\.seed \(None there, 1 now\); choose"):
+        opened(workers=1, seed=1)
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(FileExistsError, match="is not empty and holds no run"):
