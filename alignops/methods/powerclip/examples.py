@@ -13,6 +13,7 @@ from alignops.methods.common.captions import CaptionTable
 from alignops.methods.powerclip.regions import DrawRegions
 from alignops.models import DualEncoder
 from alignops.models.token_spans import read_text, token_spans
+from alignops.text import find_phrases
 from alignops.training import Example
 
 Parts = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -101,8 +102,6 @@ def _spans(model: DualEncoder, pairs: PairedDataset, nodes: str) -> dict[str, Te
 
 
 def _tree_nodes(model: DualEncoder, captions: Sequence[str]) -> Iterable[Tensor]:
-    from alignops.text.phrases import find_phrases  # imports spaCy
-
     texts = [read_text(model.tokenizer, caption) for caption in captions]
     for text, phrases in zip(texts, find_phrases(texts), strict=True):
         yield token_spans(model.tokenizer, text, [phrase.span for phrase in phrases])

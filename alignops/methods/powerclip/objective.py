@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from alignops.losses import ClipLoss, PowersetTripletLoss
 from alignops.methods.powerclip.examples import PowerClipBatch
 from alignops.models import DualEncoder, ImageEmbeddings, TextEmbeddings
+from alignops.models.phrase_pooling import pool_spans
 from alignops.models.region_pooling import pool_regions
-from alignops.text.pooling import pool_spans
 
 
 @dataclass(frozen=True)
