@@ -107,9 +107,12 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
+    from alignops.methods.registry import METHODS
+
     method = _method(options.method)
     if method.prepare is None:
-        raise ValueError(f"{options.method} has nothing to prepare: it trains on the images")
+        able = ", ".join(name for name, other in METHODS.items() if other.prepare)
+        raise ValueError(f"METHOD is {options.method!r}; expected one that prepares: {able}")
     config, _ = _settings(options, method)
     print(f"The features are in {method.prepare(config)}.")
 

@@ -202,11 +202,11 @@ def test_info_says_what_is_installed(capsys):
         (["train", "clip", "--loop.stepz", "1"], "unrecognized arguments: --loop.stepz 1"),
         (["train", "clip", "--model.name", "ViT-Z"], "name is 'ViT-Z'; expected a name known"),
         (["train", "comalign"], "base.name"),
-        (["prepare", "clip"], "clip has nothing to prepare"),
+        (["prepare", "clip"], "METHOD is 'clip'; expected one that prepares: comalign, aahr"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.yaml"),
         (["report", "nothing"], "nothing has no results.json; `alignops evaluate` measures a run"),
         (["demo", "--methods", "clap"], "method is 'clap'; expected one of clip, comalign"),
-        (["demo", "--ablate", "clip"], "clip has no ablations on scenes"),
+        (["demo", "--ablate", "clip"], "method is 'clip'; expected one that has ablations"),
         (["bogus"], "invalid choice: 'bogus'"),
     ],
 )

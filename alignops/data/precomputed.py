@@ -59,7 +59,7 @@ class PrecomputedRegions(PairedDataset):
         """Rows, regions per row, and size of a region's features."""
         shape = self._mapped().shape
         if len(shape) != 3:
-            raise ValueError(f"{self._path} must hold (rows, regions, size), got {shape}")
+            raise ValueError(f"{self._path} has shape {shape}; expected (rows, regions, size)")
         return shape[0], shape[1], shape[2]
 
     def __len__(self) -> int:

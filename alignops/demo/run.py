@@ -56,7 +56,7 @@ def run_ablations(
     _check(method)
     chosen = DEMO_METHODS[method]
     if not chosen.ablations:
-        raise ValueError(f"{method} has no ablations on scenes")
+        raise ValueError(f"method is {method!r}; expected one that has ablations")
     stage = Stage(folder, seed, config or DemoConfig())
     train_base(stage)
     clip, full = DEMO_METHODS["clip"].configure(stage), chosen.configure(stage)

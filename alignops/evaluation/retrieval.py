@@ -93,7 +93,7 @@ def recall_over_folds(
     _check(similarity, image_index, ks)
     images, captions = similarity.shape
     if folds < 1 or images % folds:
-        raise ValueError(f"folds must divide the number of images, {images}, got {folds}")
+        raise ValueError(f"folds is {folds}; expected a divisor of the number of images, {images}")
     size = images // folds
     results = []
     for start in range(0, images, size):
@@ -120,8 +120,8 @@ def binary_choice(true_scores: Tensor, false_scores: Tensor) -> float:
     """
     if true_scores.ndim != 1 or true_scores.shape != false_scores.shape or not len(true_scores):
         raise ValueError(
-            "true_scores and false_scores must be (cases,) with at least one case, got "
-            f"{tuple(true_scores.shape)} and {tuple(false_scores.shape)}"
+            f"true_scores and false_scores have shapes {tuple(true_scores.shape)} and "
+            f"{tuple(false_scores.shape)}; expected (cases,) for both, with at least one case"
         )
     for name, scores in (("true_scores", true_scores), ("false_scores", false_scores)):
         _check_numbers(name, scores)
@@ -135,29 +135,32 @@ def _share(right: Tensor) -> float:
 def _check(similarity: Tensor, image_index: Tensor, ks: Sequence[int]) -> None:
     if similarity.ndim != 2 or not similarity.numel():
         raise ValueError(
-            f"similarity must be (images, captions) and not empty, got {tuple(similarity.shape)}"
+            f"similarity has shape {tuple(similarity.shape)}; expected (images, captions), at "
+            "least one of each"
         )
     if not similarity.is_floating_point():
-        raise TypeError(f"similarity must be floating point, got {similarity.dtype}")
+        raise TypeError(f"similarity is {similarity.dtype}; expected a floating-point tensor")
     _check_numbers("similarity", similarity)
     images, captions = similarity.shape
     if image_index.dtype != torch.int64:
-        raise TypeError(f"image_index must be int64, got {image_index.dtype}")
+        raise TypeError(f"image_index is {image_index.dtype}; expected torch.int64")
     if image_index.shape != (captions,):
         raise ValueError(
-            f"image_index must be ({captions},), one image per caption, "
-            f"got {tuple(image_index.shape)}"
+            f"image_index has shape {tuple(image_index.shape)}; expected ({captions},), one "
+            "image per caption"
         )
     low, high = image_index.min().item(), image_index.max().item()
     if low < 0 or high >= images:
-        raise ValueError(f"image_index must be in [0, {images}), got {low} to {high}")
+        raise ValueError(f"image_index has values {low} to {high}; expected them in [0, {images})")
     count = torch.bincount(image_index, minlength=images)
     if not count.all():
-        raise ValueError(f"image_index must name every image, none is {count.argmin().item()}")
+        raise ValueError(
+            f"image_index has no caption of image {count.argmin().item()}; expected one of each"
+        )
     if not ks or min(ks) < 1:
-        raise ValueError(f"ks must be positive cut-offs, got {tuple(ks)}")
+        raise ValueError(f"ks is {tuple(ks)}; expected positive cut-offs, at least one")
 
 
 def _check_numbers(name: str, values: Tensor) -> None:
     if values.isnan().any():
-        raise ValueError(f"{name} must hold numbers, got {values.isnan().sum().item()} NaN")
+        raise ValueError(f"{name} has {values.isnan().sum().item()} NaN; expected numbers")

@@ -215,8 +215,8 @@ class DualEncoder(nn.Module):
         visual = self.network.visual
         if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None:
             raise ValueError(
-                "patches need an open_clip vision transformer without attention pooling, "
-                f"got {type(visual).__name__}"
+                f"the image tower is {type(visual).__name__}; expected an open_clip vision "
+                "transformer without attention pooling, as no other has patches in the joint space"
             )
         return visual
 
@@ -230,7 +230,7 @@ class DualEncoder(nn.Module):
         text = getattr(self.network, "text", self.network)
         pool = getattr(text, "pool_type", getattr(text, "text_pool_type", None))
         if pool != "argmax":
-            raise ValueError(f"encode_tokens needs a text tower with argmax pooling, got {pool!r}")
+            raise ValueError(f"the text tower pools by {pool!r}; expected 'argmax', its last token")
         output = self.network.forward_intermediates(
             text=tokens, text_indices=1, normalize_intermediates=True
         )

@@ -67,7 +67,7 @@ def _simple(tokenizer: Any) -> Any:
 
     if not isinstance(tokenizer, SimpleTokenizer) or tokenizer.reduction_fn is not None:
         raise ValueError(
-            "phrases need a model with open_clip's BPE tokenizer that cuts texts at the end, "
-            f"got {type(tokenizer).__name__}"
+            f"tokenizer is {type(tokenizer).__name__}; expected the tiny model's, or open_clip's "
+            "BPE tokenizer that cuts texts at the end"
         )
     return tokenizer

@@ -26,7 +26,7 @@ def interpolate_vision(model: DualEncoder, before: Mapping[str, Tensor], weight:
         ValueError: the weight is not between 0 and 1.
     """
     if not 0 <= weight <= 1:
-        raise ValueError(f"weight is {weight}, expected a number between 0 and 1")
+        raise ValueError(f"weight is {weight}; expected a number between 0 and 1")
     for name, after in model.network.visual.state_dict().items():
         if after.is_floating_point():
             after.lerp_(before[name].to(after.device), 1 - weight)

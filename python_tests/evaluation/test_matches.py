@@ -62,9 +62,13 @@ def test_with_one_right_answer_it_is_the_recall():
 @pytest.mark.parametrize(
     ("similarity", "positives", "message"),
     [
-        (torch.zeros(2, 3), [[0]], r"got \(2, 3\) and 1 positives"),
-        (torch.zeros(2, 3), [[0], []], "a right candidate for every query"),
-        (torch.full((1, 3), torch.nan), [[0]], "similarity must hold numbers, got NaN"),
+        (
+            torch.zeros(2, 3),
+            [[0]],
+            r"similarity has shape \(2, 3\) and positives 1 entries; expected",
+        ),
+        (torch.zeros(2, 3), [[0], []], "expected a right candidate per query"),
+        (torch.full((1, 3), torch.nan), [[0]], "similarity has 3 NaN; expected numbers"),
     ],
 )
 def test_what_does_not_fit_is_named(similarity, positives, message):

@@ -92,15 +92,30 @@ OWNER = torch.tensor([0, 1, 1])
 @pytest.mark.parametrize(
     ("similarity", "owner", "ks", "message"),
     [
-        (torch.zeros(3), OWNER, (1,), r"similarity must be \(images, captions\).* got \(3,\)"),
-        (torch.zeros(0, 3), OWNER, (1,), r"not empty, got \(0, 3\)"),
-        (torch.full((2, 3), torch.nan), OWNER, (1,), "similarity must hold numbers, got 6 NaN"),
-        (torch.zeros(2, 4), OWNER, (1,), r"image_index must be \(4,\).* got \(3,\)"),
-        (torch.zeros(1, 3), OWNER, (1,), r"image_index must be in \[0, 1\), got 0 to 1"),
-        (torch.zeros(2, 3), OWNER - 1, (1,), r"must be in \[0, 2\), got -1 to 0"),
-        (torch.zeros(3, 3), OWNER, (1,), "image_index must name every image, none is 2"),
-        (torch.zeros(2, 3), OWNER, (), r"ks must be positive cut-offs, got \(\)"),
-        (torch.zeros(2, 3), OWNER, (5, 0), r"ks must be positive cut-offs, got \(5, 0\)"),
+        (
+            torch.zeros(3),
+            OWNER,
+            (1,),
+            r"similarity has shape \(3,\); expected \(images, ",
+        ),
+        (
+            torch.zeros(0, 3),
+            OWNER,
+            (1,),
+            r"has shape \(0, 3\); expected .*, at least one",
+        ),
+        (torch.full((2, 3), torch.nan), OWNER, (1,), "similarity has 6 NaN; expected numbers"),
+        (torch.zeros(2, 4), OWNER, (1,), r"image_index has shape \(3,\); expected \(4,\), one"),
+        (
+            torch.zeros(1, 3),
+            OWNER,
+            (1,),
+            r"image_index has values 0 to 1; expected .* \[0, 1\)",
+        ),
+        (torch.zeros(2, 3), OWNER - 1, (1,), r"has values -1 to 0; expected them in \[0, 2\)"),
+        (torch.zeros(3, 3), OWNER, (1,), "image_index has no caption of image 2; expected"),
+        (torch.zeros(2, 3), OWNER, (), r"ks is \(\); expected positive cut-offs"),
+        (torch.zeros(2, 3), OWNER, (5, 0), r"ks is \(5, 0\); expected positive cut-offs"),
     ],
 )
 def test_bad_values_are_named(similarity, owner, ks, message):
@@ -109,15 +124,15 @@ def test_bad_values_are_named(similarity, owner, ks, message):
 
 
 def test_bad_types_are_named():
-    with pytest.raises(TypeError, match=r"similarity must be floating point, got torch\.int64"):
+    with pytest.raises(TypeError, match=r"similarity is torch\.int64; expected a floating-point"):
         recall_at_k(torch.zeros(2, 3, dtype=torch.int64), OWNER)
-    with pytest.raises(TypeError, match=r"image_index must be int64, got torch\.float32"):
+    with pytest.raises(TypeError, match=r"image_index is torch\.float32; expected torch\.int64"):
         recall_at_k(torch.zeros(2, 3), OWNER.float())
 
 
 @pytest.mark.parametrize("folds", [0, 3])
 def test_folds_must_divide(folds):
-    with pytest.raises(ValueError, match=f"folds must divide the number of images, 2, got {folds}"):
+    with pytest.raises(ValueError, match=f"folds is {folds}; expected a divisor of .* images, 2"):
         recall_over_folds(torch.zeros(2, 3), OWNER, folds=folds)
 
 
@@ -129,10 +144,10 @@ def test_binary_choice_counts_ties_as_wrong():
 @pytest.mark.parametrize(
     ("true", "false", "message"),
     [
-        (torch.zeros(2), torch.zeros(3), r"got \(2,\) and \(3,\)"),
+        (torch.zeros(2), torch.zeros(3), r"have shapes \(2,\) and \(3,\); expected \(cases,\)"),
         (torch.zeros(0), torch.zeros(0), "at least one case"),
-        (torch.zeros(2, 1), torch.zeros(2, 1), r"must be \(cases,\)"),
-        (torch.zeros(1), torch.full((1,), torch.nan), "false_scores must hold numbers, got 1 NaN"),
+        (torch.zeros(2, 1), torch.zeros(2, 1), r"expected \(cases,\)"),
+        (torch.zeros(1), torch.full((1,), torch.nan), "false_scores has 1 NaN; expected numbers"),
     ],
 )
 def test_binary_choice_refuses(true, false, message):

@@ -79,5 +79,5 @@ def test_phrases_beyond_the_context_are_left_out():
 
 
 def test_other_tokenizers_are_refused():
-    with pytest.raises(ValueError, match=r"open_clip's BPE tokenizer .* got HFLike"):
+    with pytest.raises(ValueError, match=r"tokenizer is HFLike; expected .* BPE tokenizer"):
         token_spans(type("HFLike", (), {})(), "a dog", [(0, 5)])

@@ -34,5 +34,5 @@ def test_the_copy_is_a_copy(model):
 
 
 def test_a_weight_beyond_one(model):
-    with pytest.raises(ValueError, match=r"weight is 1.5, expected a number between 0 and 1"):
+    with pytest.raises(ValueError, match=r"weight is 1.5; expected a number between 0 and 1"):
         interpolate_vision(model, vision_weights(model), 1.5)
