@@ -1,4 +1,4 @@
-"""Encoders: the open_clip model, its tiny configuration, BERT, ComAlign's and AAHR's."""
+"""Encoders: the dual encoder on open_clip, BERT, ComAlign's and AAHR's."""
 
 from alignops.models.aahr import AahrEmbeddings, AahrEncoder, LocalGlobal
 from alignops.models.average_pooling import AveragePooledDualEncoder

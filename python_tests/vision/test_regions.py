@@ -30,7 +30,7 @@ def test_random_boxes_have_uniform_centres_and_sizes():
     assert sides.mean() == pytest.approx(1 / 3, abs=0.01)
 
 
-def test_the_square_that_a_tower_sees():
+def test_the_square_that_a_model_sees():
     assert seen_square(100, 60).tolist() == [20, 0, 80, 60]
     assert seen_square(60, 101).tolist() == [0, 20.5, 60, 80.5]
 

@@ -72,6 +72,10 @@ def test_what_cannot_be_trained_is_refused():
         AahrLossConfig(**dict.fromkeys(WEIGHTS, 0.0))
     with pytest.raises(ValueError, match=r"drop is 1\.0; expected a share in \[0, 1\)"):
         AahrConfig(base=BaseConfig("model"), drop=1.0)
+    seen = DataConfig(source="photos", detections=Path("boxes.json"))
+    with pytest.raises(ValueError, match=r"data\.detections is boxes\.json; expected None, as"):
+        AahrConfig(base=BaseConfig("model"), data=seen)
+    assert AahrConfig(base=BaseConfig("model"), data=seen, regions="boxes").data == seen
 
 
 def test_the_regulariser_is_of_normalised_embeddings_and_scan_relations():
@@ -143,6 +147,11 @@ def test_precomputed_regions_train_and_score(precomputed, tmp_path):
     scorer = AAHR.load(finished)
     assert scorer.image.project_local.in_features == 10
     assert AAHR.train(precomputed, tmp_path / "run").model == finished.model
+
+
+def test_data_with_regions_of_their_own_have_no_boxes(precomputed, tmp_path):
+    with pytest.raises(ValueError, match="regions is 'boxes'; expected 'patches', its default"):
+        AAHR.train(replace(precomputed, regions="boxes"), tmp_path / "run")
 
 
 def test_words_from_bert_train_and_score(precomputed, tmp_path):

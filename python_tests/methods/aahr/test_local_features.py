@@ -4,6 +4,7 @@ from tiny_bert import save_bert
 
 from alignops.data import SceneDataset, draw_scenes
 from alignops.methods.aahr.features import LocalEncoder, collate_local, local_rows
+from alignops.methods.comalign import ComponentEncoder
 from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.frozen import ComponentConfig
 from alignops.models import BertWords, DualEncoder
@@ -57,6 +58,12 @@ def test_an_image_has_its_patches(model, scenes, tmp_path):
 def test_an_image_has_its_objects_and_their_pair(model, scenes, tmp_path):
     image = encoder(model, tmp_path, "boxes").cached_images(scenes)[0]
     assert local_rows(image).shape == (3, 64)
+
+
+def test_the_features_of_boxes_are_those_of_comalign(model, scenes, tmp_path, monkeypatch):
+    ComponentEncoder(model, tmp_path, BoxSource(), ComponentConfig()).cached_images(scenes)
+    monkeypatch.setattr(DualEncoder, "encode_image", None)
+    assert local_rows(encoder(model, tmp_path, "boxes").cached_images(scenes)[0]).shape == (3, 64)
 
 
 def test_features_are_computed_once(model, scenes, tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def test_boxes_are_those_of_the_data(model):
     assert drawn == {tuple(row) for row in expected}
 
 
-def test_masks_lie_where_the_tower_sees_them(model, tmp_path):
+def test_masks_lie_where_the_model_sees_them(model, tmp_path):
     labels = np.zeros((40, 60), np.uint8)
     labels[0:5, 10:20], labels[:, :10] = 1, 2  # two patches; beside the square
     Image.fromarray(labels).save(tmp_path / "0001.png")
@@ -65,6 +65,11 @@ def test_an_image_without_masks_has_no_regions(model, tmp_path):
     path.write_text(json.dumps([]))
     draw = open_regions(RegionConfig("masks", masks=path), None, Photos(), model)
     assert draw(0, np.random.default_rng(0)).shape == (0, 64)
+
+
+def test_detections_without_effect_are_refused(model):
+    with pytest.raises(ValueError, match=r"data\.detections is x\.json; expected None, as regions"):
+        open_regions(RegionConfig(), "x.json", Photos(), model)
 
 
 def test_configurations_that_contradict_themselves():
