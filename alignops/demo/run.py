@@ -33,8 +33,8 @@ def run_demo(
     stage = Stage(folder, seed, config or DemoConfig())
     runs = [train_base(stage)]
     for name in methods:
-        config = DEMO_METHODS[name].configure(stage)
-        runs.append(METHODS[name].train(config, folder / name, f"{name} on the base"))
+        settings = DEMO_METHODS[name].configure(stage)
+        runs.append(METHODS[name].train(settings, folder / name, f"{name} on the base"))
     _measure(runs)
 
 
