@@ -13,6 +13,7 @@
 #include "core/fgm_forward.h"
 #include "core/logsumexp.h"
 #include "core/powerset.h"
+#include "core/scan.h"
 #include "plain_runtime.h"
 #include "problem.h"
 
@@ -166,14 +167,12 @@ class Powerset {
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
     powerset_forward<PlainRuntime>(x_, y_, parameters_, a.data(), b.data());
-    score_ = a;
     return {a, b};
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
     return dense_gradients(x_, y_, T(1), [&](int64_t columns) {
-      return PowersetBackward<T>(x_, y_, parameters_, grad.a.data(), grad.b.data(), score_.data(),
-                                 columns);
+      return PowersetBackward<T>(x_, y_, parameters_, grad.a.data(), grad.b.data(), columns);
     });
   }
 
@@ -181,7 +180,6 @@ class Powerset {
   static constexpr double kTau = 0.2, kZeta = 0.75;
   Components<T> x_, y_;
   PowersetParameters<T> parameters_;
-  std::vector<T> score_;
 };
 
 template <class T>
@@ -210,14 +208,15 @@ class ExactPowerset {
 
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
-    for_each_tile<PlainRuntime>(
-        x_, y_, T(1), [&](int64_t) { return ExactPowersetForward<T>(x_, y_, a.data(), b.data()); });
+    for_each_tile<PlainRuntime>(x_, y_, T(1), [&](int64_t) {
+      return ExactPowersetForward<PlainRuntime, T>(x_, y_, a.data(), b.data());
+    });
     return {a, b};
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
     return dense_gradients(x_, y_, T(1), [&](int64_t) {
-      return ExactPowersetBackward<T>(x_, y_, grad.a.data(), grad.b.data());
+      return ExactPowersetBackward<PlainRuntime, T>(x_, y_, grad.a.data(), grad.b.data());
     });
   }
 

@@ -11,7 +11,7 @@ def run_python(*arguments, **environment):
     """The finished process of `python <arguments>`, with its output as text."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env={**_environment(), **environment},
+        env={**inherited_environment(), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -20,7 +20,7 @@ def run_python(*arguments, **environment):
 
 def start_python(*arguments):
     """A running process of `python <arguments>`."""
-    return subprocess.Popen([sys.executable, *map(str, arguments)], env=_environment())
+    return subprocess.Popen([sys.executable, *map(str, arguments)], env=inherited_environment())
 
 
 def start_and_wait_for(script, folder, step):
@@ -36,6 +36,7 @@ def start_and_wait_for(script, folder, step):
     return process
 
 
-def _environment():
+def inherited_environment():
+    """That of this process, with all that it imports from."""
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
     return {**os.environ, "PYTHONPATH": path}

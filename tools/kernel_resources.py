@@ -106,7 +106,7 @@ def powerset_launches(regions: Tensor, phrases: Tensor) -> list[Launch]:
     with recording() as launches:
         powerset.powerset_similarity(regions, phrases)
         powerset.powerset_similarity_backward(
-            scores, scores, regions, phrases, None, None, tau=0.001, r2t=scores, zeta=0.75
+            scores, scores, regions, phrases, None, None, tau=0.001, zeta=0.75
         )
     return launches
 

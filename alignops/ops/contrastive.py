@@ -57,9 +57,9 @@ def multi_positive_contrastive_loss(
     Raises:
         TypeError: an argument's type is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, `reduction` is unknown,
-            `logit_scale` is a number that is not finite, or (on the CPU, outside torch.compile) a
-            value of `image_index` is not the index of an image. On a CUDA device no call waits to
-            look at values: there it is the device's own assertion.
+            `logit_scale` is a number that is not finite, or (on the CPU) a value of `image_index`
+            is not the index of an image. On a CUDA device no call waits to look at values: there it
+            is the device's own assertion.
         NotImplementedError: `group` is given.
         RuntimeError: a second derivative, or one in forward mode, is asked for.
     """

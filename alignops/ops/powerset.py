@@ -81,7 +81,7 @@ def powerset_similarity(
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     *tensors, ctx.zeta = inputs
-    ctx.save_for_backward(*tensors, output[0])
+    ctx.save_for_backward(*tensors)
 
 
 def _backward(ctx: Any, grad_r2t: Tensor, grad_t2r: Tensor) -> tuple[Tensor | None, ...]:
@@ -101,7 +101,7 @@ define_op(
 define_op(
     "powerset_similarity_backward",
     "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases,"
-    " Tensor? region_mask, Tensor? phrase_mask, Tensor tau, Tensor r2t, float zeta)"
+    " Tensor? region_mask, Tensor? phrase_mask, Tensor tau, float zeta)"
     " -> (Tensor grad_regions, Tensor grad_phrases)",
     reference=reference.powerset_similarity_backward,
     fake=pair_gradients,

@@ -6,13 +6,19 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 
 #include "core/tiles.h"
 #include "core/vector.h"
 
 namespace alignops {
 
+// A walk takes up to seconds; whether it is still wanted is asked often enough, and seldom enough
+// to cost nothing.
+constexpr uint64_t kSubsetsPerPoll = 1024;
+
 /// Runs through the subsets of the regions of one pair (image, text).
+template <class Runtime>
 class SubsetWalk {
  public:
   explicit SubsetWalk(int64_t max_regions, int64_t max_phrases)
@@ -38,8 +44,10 @@ class SubsetWalk {
   /// one.
   template <class Visit, class Flip>
   void run(const Visit& visit, const Flip& flip) {
+    const uint64_t subsets = uint64_t(1) << regions_;
+    poll_before(subsets);
     visit();
-    for (uint64_t code = 1; code < uint64_t(1) << regions_; ++code) {
+    for (uint64_t code = 1; code < subsets; ++code) {
       const int64_t m = __builtin_ctzll(code);
       const bool entered = ((code ^ (code >> 1)) >> m) & 1;
       const double sign = entered ? 1 : -1;
@@ -74,8 +82,16 @@ class SubsetWalk {
   }
 
  private:
+  /// Before a walk, as its own loop would take longer with a call in it.
+  void poll_before(uint64_t subsets) {
+    if ((unpolled_ += subsets) < kSubsetsPerPoll) return;
+    unpolled_ = 0;
+    Runtime::poll();
+  }
+
   Buffer<double> s_, q_;
   int64_t regions_ = 0, phrases_ = 0, width_ = 0;
+  uint64_t unpolled_ = 0;  // subsets
 };
 
 /// Call pair(image, text, s) for each pair of a tile that has valid regions and phrases; s is its
@@ -93,7 +109,7 @@ inline void for_each_pair(const Components<In>& regions, const Components<In>& p
 }
 
 /// Forward epilogue: r2t and t2r (images x texts, zeroed where nothing is valid) from one tile.
-template <class In>
+template <class Runtime, class In>
 class ExactPowersetForward {
   using T = Accumulator<In>;
 
@@ -112,7 +128,8 @@ class ExactPowersetForward {
   }
 
  private:
-  void score(int64_t image, int64_t text, const T* s, int64_t stride) {
+  // Out of line, so that nothing else takes the registers of the walk's loop.
+  [[gnu::noinline]] void score(int64_t image, int64_t text, const T* s, int64_t stride) {
     const int64_t regions = regions_.valid(image), phrases = phrases_.valid(text);
     double sum = 0, positive = 0;
     walk_.start(s, regions, phrases, stride);
@@ -130,12 +147,12 @@ class ExactPowersetForward {
 
   const Components<In>&regions_, &phrases_;
   T *const r2t_, *const t2r_;
-  SubsetWalk walk_;
+  SubsetWalk<Runtime> walk_;
 };
 
 /// Backward epilogue: of each similarity, the share of subsets that hold its region and are won by
 /// its phrase.
-template <class In>
+template <class Runtime, class In>
 class ExactPowersetBackward {
   using T = Accumulator<In>;
 
@@ -159,7 +176,8 @@ class ExactPowersetBackward {
  private:
   /// After it, wins_with_[m, b] is the number of subsets with region m that phrase b wins: the wins
   /// of b while m was in, taken as a difference of its running total where m enters and leaves.
-  void count_wins(const T* s, int64_t regions, int64_t phrases, int64_t stride) {
+  /// Out of line, like `score`.
+  [[gnu::noinline]] void count_wins(const T* s, int64_t regions, int64_t phrases, int64_t stride) {
     std::fill_n(wins_.get(), phrases, int64_t(0));
     std::fill_n(wins_with_.get(), regions * phrases, int64_t(0));
     walk_.start(s, regions, phrases, stride);
@@ -190,7 +208,7 @@ class ExactPowersetBackward {
 
   const Components<In>&regions_, &phrases_;
   const T *const grad_r2t_, *const grad_t2r_;
-  SubsetWalk walk_;
+  SubsetWalk<Runtime> walk_;
   Buffer<int64_t> wins_, wins_with_;
 };
 

@@ -22,12 +22,11 @@ class TextArguments {
         mean_(reduction == "mean"),
         image_index_(checked(image_index, {count_}, ScalarType::Long)) {
     if (text_is_positive) positive_ = checked(*text_is_positive, {count_}, ScalarType::Bool);
-    STD_TORCH_CHECK(mean_ || reduction == "sum", "reduction is ", reduction,
-                    "; expected mean or sum");
+    check(mean_ || reduction == "sum", "reduction is ", reduction, "; expected mean or sum");
     const int64_t* given = texts().image_index;
     for (int64_t k = 0; k < count_; ++k) {
-      STD_TORCH_CHECK(0 <= given[k] && given[k] < images_, "image_index[", k, "] is ", given[k],
-                      "; expected the index of one of ", images_, " images");
+      check(0 <= given[k] && given[k] < images_, "image_index[", k, "] is ", given[k],
+            "; expected the index of one of ", images_, " images");
     }
   }
 

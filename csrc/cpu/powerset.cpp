@@ -32,13 +32,12 @@ std::tuple<Tensor, Tensor> powerset_similarity(const Tensor& regions, const Tens
 std::tuple<Tensor, Tensor> powerset_similarity_backward(
     const Tensor& grad_r2t, const Tensor& grad_t2r, const Tensor& regions, const Tensor& phrases,
     const std::optional<Tensor>& region_mask, const std::optional<Tensor>& phrase_mask,
-    const Tensor& tau, const Tensor& r2t, double zeta) {
+    const Tensor& tau, double zeta) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
   const ScalarType type = accumulation_type(regions);
   const int64_t images = regions.size(0), texts = phrases.size(0);
   const Tensor of_r2t = checked(grad_r2t, {images, texts}, type);
   const Tensor of_t2r = checked(grad_t2r, {images, texts}, type);
-  const Tensor score = checked(r2t, {images, texts}, type);
   return dispatch(regions, [&](auto in) -> std::tuple<Tensor, Tensor> {
     using In = decltype(in);
     using T = Accumulator<In>;
@@ -49,7 +48,7 @@ std::tuple<Tensor, Tensor> powerset_similarity_backward(
         xs, ys, T(1),
         [&](int64_t max_columns) {
           return PowersetBackward<In>(xs, ys, parameters, data<T>(of_r2t), data<T>(of_t2r),
-                                      data<T>(score), max_columns);
+                                      max_columns);
         },
         grad_regions.rows(), grad_phrases.rows());
     return {grad_regions.finish(), grad_phrases.finish()};
