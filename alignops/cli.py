@@ -15,7 +15,7 @@ from alignops import __version__
 from alignops.extras import needs_train
 
 if TYPE_CHECKING:
-    from alignops.methods.registry import Method
+    from alignops.methods.common.method import Method
 
 
 class _Parser(argparse.ArgumentParser):
@@ -93,7 +93,7 @@ def _demo(options: argparse.Namespace) -> None:
     from alignops.demo import DEMO_BASES, run_ablations, run_demo
 
     if options.base not in DEMO_BASES:
-        raise ValueError(f"--base is {options.base!r}, expected one of {', '.join(DEMO_BASES)}")
+        raise ValueError(f"--base is {options.base!r}; expected one of {', '.join(DEMO_BASES)}")
     size = DEMO_BASES[options.base]
     if options.ablate:
         run_ablations(options.out, options.ablate, seed=options.seed, config=size)
@@ -112,12 +112,14 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
+    from alignops.methods.registry import METHODS
+
     method = _method(options.method)
     if method.prepare is None:
-        raise ValueError(f"{options.method} has nothing to prepare: it trains on the images")
+        able = ", ".join(name for name, other in METHODS.items() if other.prepare)
+        raise ValueError(f"METHOD is {options.method!r}; expected one that prepares: {able}")
     config, _ = _settings(options, method)
-    method.prepare(config)
-    print(f"The features are in {config.features}.")
+    print(f"The features are in {method.prepare(config)}.")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -178,15 +180,15 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name:<14}{fact}")
 
 
-def _method(name: str) -> "Method":
+def _method(name: str) -> "Method[Any]":
     from alignops.methods.registry import METHODS
 
     if name not in METHODS:
-        raise ValueError(f"METHOD is {name!r}, expected one of {', '.join(METHODS)}")
+        raise ValueError(f"METHOD is {name!r}; expected one of {', '.join(METHODS)}")
     return METHODS[name]
 
 
-def _settings(options: argparse.Namespace, method: "Method") -> tuple[Any, Path]:
+def _settings(options: argparse.Namespace, method: "Method[Any]") -> tuple[Any, Path]:
     """Read a method's configuration: defaults, then --config files, then dotted overrides."""
     from jsonargparse import ArgumentError, ArgumentParser
 

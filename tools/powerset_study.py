@@ -1,4 +1,4 @@
-"""PowerCLIP's Figure 5 on trained towers: python -m tools.powerset_study RUN...
+"""PowerCLIP's Figure 5 on trained models: python -m tools.powerset_study RUN...
 
 Compares the loss by the aggregators with the one over all subsets, checks the bounds of the former
 on every pair, and times both as regions are added. RUN: folders of `alignops train powerclip`.
@@ -21,15 +21,10 @@ from torch.nn.functional import normalize
 
 from alignops import exact_powerset_similarity, powerset_similarity
 from alignops.losses.triplet import hardest_triplet
-from alignops.methods.data import open_pairs
-from alignops.methods.powerclip import (
-    PowerClipConfig,
-    PowerClipObjective,
-    load_powerclip,
-    open_examples,
-)
-from alignops.methods.powerclip_examples import collate_parts
-from alignops.methods.regions import RegionConfig
+from alignops.methods.common.pairs import open_pairs
+from alignops.methods.powerclip import PowerClipConfig, PowerClipObjective, RegionConfig
+from alignops.methods.powerclip.examples import collate_parts
+from alignops.methods.powerclip.method import load_scorer, open_examples
 from alignops.ops.powerset import PowersetSimilarity
 from alignops.training import Example, Run
 from alignops.training.config_values import from_values
@@ -81,14 +76,14 @@ class Agreement:
 def embed(run: Run) -> Iterator[Parts]:
     """Embed training pairs of a run with ten random boxes each, in batches, in float64."""
     config = replace(from_values(PowerClipConfig, run.settings), regions=RegionConfig())
-    tower = load_powerclip(run).tower
-    examples = open_examples(config, tower, open_pairs(config.data).train)
-    objective = PowerClipObjective(tower, config.phrases.pooling, config.powerset)
+    model = load_scorer(config, run.finished_model()).model
+    examples = open_examples(config, model, open_pairs(config.data).train)
+    objective = PowerClipObjective(model, config.phrases.pooling, config.powerset)
     for start in range(0, min(len(examples), BATCHES * BATCH_SIZE), BATCH_SIZE):
         rows = range(start, min(start + BATCH_SIZE, len(examples)))
         drawn = [Example(row, (config.loop.seed, 0, row), step=0) for row in rows]
         batch = collate_parts([examples[example] for example in drawn])
-        image, text = tower.encode_patches(batch.images), tower.encode_tokens(batch.tokens)
+        image, text = model.encode_patches(batch.images), model.encode_tokens(batch.tokens)
         parts = objective.parts(batch, image, text)
         regions, phrases = (part.double() for part in parts)
         yield regions, phrases, batch.region_mask, batch.phrase_mask

@@ -9,12 +9,12 @@ from typing import Literal, get_args
 from PIL import Image
 from rich.progress import track
 
-from alignops.data.pairs import ImageCaptions
+from alignops.data.pairs import ImageCaptions, PairedDataset
 
 OnError = Literal["raise", "skip"]
 
 
-class CaptionedImages:
+class CaptionedImages(PairedDataset):
     """Map-style dataset of image files with captions; a file is opened on access.
 
     Attributes:

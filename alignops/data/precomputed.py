@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alignops.data.pairs import ImageCaptions
+from alignops.data.pairs import ImageCaptions, PairedDataset
 from alignops.data.splits import Splits
 
 
-class PrecomputedRegions:
+class PrecomputedRegions(PairedDataset):
     """Captions with the region features of their images, without the images.
 
     Args:
@@ -28,6 +28,9 @@ class PrecomputedRegions:
         FileNotFoundError: a file is missing.
         ValueError: the files do not fit together.
     """
+
+    has_images = False
+    has_regions = True
 
     def __init__(self, folder: str | Path, split: str) -> None:
         self._path = _existing(Path(folder) / f"{split}_ims.npy")
@@ -56,7 +59,7 @@ class PrecomputedRegions:
         """Rows, regions per row, and size of a region's features."""
         shape = self._mapped().shape
         if len(shape) != 3:
-            raise ValueError(f"{self._path} must hold (rows, regions, size), got {shape}")
+            raise ValueError(f"{self._path} has shape {shape}; expected (rows, regions, size)")
         return shape[0], shape[1], shape[2]
 
     def __len__(self) -> int:

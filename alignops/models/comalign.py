@@ -23,7 +23,7 @@ class ComAlignEncoder(nn.Module):
     def __init__(self, dim: int, layers: int = 2, heads: int = 4) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"heads is {heads}, which does not divide dim {dim}")
+            raise ValueError(f"heads is {heads}; expected a divisor of dim, {dim}")
         self.type_encoding = nn.Embedding(3, dim)
         nn.init.normal_(self.type_encoding.weight, std=0.02)
         layer = nn.TransformerEncoderLayer(

@@ -47,5 +47,5 @@ def test_types_are_told_apart_and_order_is_not():
 
 
 def test_heads_must_divide_the_size():
-    with pytest.raises(ValueError, match="heads is 3, which does not divide dim 8"):
+    with pytest.raises(ValueError, match="heads is 3; expected a divisor of dim, 8"):
         ComAlignEncoder(8, heads=3)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from alignops import exact_powerset_similarity, powerset_similarity
-from alignops.methods.data import DataConfig, SceneConfig
-from alignops.methods.powerclip import PowerClipConfig, train_powerclip
+from alignops.methods.common.pairs import DataConfig, SceneConfig
+from alignops.methods.powerclip import POWERCLIP, PowerClipConfig
 from alignops.training import LoopConfig
 from tools.powerset_study import TAUS, ZETAS, agreements, check_bounds, embed
 
@@ -13,8 +13,8 @@ from tools.powerset_study import TAUS, ZETAS, agreements, check_bounds, embed
 @pytest.fixture(scope="module")
 def batches(tmp_path_factory):
     scenes = SceneConfig(train=24, validation=1, test=1, size=32)
-    config = PowerClipConfig(DataConfig(scenes=scenes), loop=LoopConfig(steps=2, batch_size=8))
-    return list(embed(train_powerclip(config, tmp_path_factory.mktemp("study") / "run")))
+    config = PowerClipConfig(data=DataConfig(scenes=scenes), loop=LoopConfig(steps=2, batch_size=8))
+    return list(embed(POWERCLIP.train(config, tmp_path_factory.mktemp("study") / "run")))
 
 
 def test_the_approximation_nears_the_exact_loss_as_tau_falls(batches):

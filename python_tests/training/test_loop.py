@@ -8,6 +8,7 @@ from child_process import start_and_wait_for
 from resumable_training import Examples, Objective, run
 
 from alignops.training import Interrupted, LoopConfig, OptimizerConfig, Run, train
+from alignops.training.config import WITHOUT_INFLUENCE
 
 SCRIPT = Path(__file__).with_name("resumable_training.py")
 
@@ -47,8 +48,9 @@ def test_an_interrupted_run_saves_its_last_step_and_resumes(uninterrupted, tmp_p
     assert_equal(run(folder).state_dict(), uninterrupted[1])
 
 
-def test_the_number_of_workers_changes_nothing(uninterrupted, tmp_path):
-    assert_equal(run(tmp_path, workers=2).state_dict(), uninterrupted[1])
+def test_settings_without_influence_have_none(uninterrupted, tmp_path):
+    changes = {name.removeprefix("loop."): 2 for name in WITHOUT_INFLUENCE}
+    assert_equal(run(tmp_path, **changes).state_dict(), uninterrupted[1])
 
 
 def test_a_finished_run_is_not_trained_again(uninterrupted):

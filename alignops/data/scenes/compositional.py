@@ -68,7 +68,7 @@ def compositional_pairs(
         ValueError: if `kind` is unknown.
     """
     if kind not in _CHANGES:
-        raise ValueError(f"kind: expected one of {tuple(_CHANGES)}, got {kind!r}")
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(_CHANGES)}")
     rng = Random(seed)
     pairs = []
     for index, scene in enumerate(scenes):

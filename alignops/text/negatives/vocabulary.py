@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from alignops.atomic_files import write_text
 from alignops.text.graph import SceneGraph
 
 
@@ -76,9 +77,7 @@ class Vocabulary:
 
     def save(self, path: Path) -> None:
         """Write what `load` reads."""
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, json.dumps(asdict(self), indent=1))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
