@@ -1,63 +1,77 @@
-"""Files and folders that appear under their name only once they are whole."""
+"""Files and folders that appear whole or not at all: written beside their place, then renamed.
+
+What is written reaches the disk before its name does, so that neither a killed process nor a power
+cut leaves half a file under a name that somebody reads.
+"""
 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """Give a path to write a file at; it becomes `path` if nothing raises, and is gone if not.
+    """Give a name to write a file under; it becomes `path` if nothing raises.
 
-    The file is on the disk before it has its name, so that a power cut leaves the old one or the
-    new one. `path`'s folder is made if it is not there.
+    Processes that write the same file at the same time do not disturb each other: the last one to
+    finish has it.
+
+    Args:
+        path: the file; it may exist, its folder must.
+
+    Yields:
+        A path in the same folder. Its file gets the mode of any new file (0666 less the umask),
+        whatever the library that writes it prefers.
     """
-    temporary = _temporary(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.touch()
+    mode = temporary.stat().st_mode
     try:
         yield temporary
-        _to_disk(temporary)
+        temporary.chmod(mode)
+        _flush(temporary)
         temporary.replace(path)
-    except BaseException:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
-    _to_disk(path.parent)
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to write in; it becomes `path` if nothing raises, and is gone if not.
+    """Give an empty folder to write into; it becomes `path` if nothing raises.
 
-    As `replacing_file`; for a moment between the old folder and the new one there is none.
+    One process at a time may write the folder: what a killed one left behind is removed first.
+
+    Args:
+        path: the folder; one that exists is replaced, and parents are made.
+
+    Yields:
+        A folder beside `path`.
     """
-    temporary = _temporary(path)
-    old = temporary.with_suffix(".old")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    temporary, replaced = (path.with_name(f".{path.name}.{end}") for end in ("tmp", "old"))
+    for leftover in (temporary, replaced):
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary.mkdir(parents=True)
     try:
         yield temporary
-        for written in (*temporary.rglob("*"), temporary):
-            _to_disk(written)
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush(file)
         if path.exists():
-            path.rename(old)
+            path.rename(replaced)
         temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-    _to_disk(path.parent)
-
-
-def _temporary(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some file systems cannot do so for a folder
-            os.fsync(descriptor)
     finally:
-        os.close(descriptor)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
+    with replacing_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

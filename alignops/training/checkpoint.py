@@ -84,7 +84,7 @@ class Checkpoints:
     def _sweep(self) -> None:
         """Take away what a killed process had not finished."""
         for path in self._entries():
-            if re.fullmatch(r"\.step_\d+\.\d+\.(tmp|old)", path.name):
+            if re.fullmatch(r"\.step_\d+\.(tmp|old)", path.name):
                 shutil.rmtree(path, ignore_errors=True)
 
     def _entries(self) -> list[Path]:

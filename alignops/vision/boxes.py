@@ -1,6 +1,7 @@
 """Boxes: from a detector's file or a fixed grid, joined into relations, cut out of the image."""
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +78,7 @@ def load_detections(path: str | Path) -> dict[int | str, Boxes]:
         raise FileNotFoundError(f"path: no file of detections at {path}")
     try:
         detections = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(detections, list):
         raise ValueError(f"{path}: expected a list of detections, got {type(detections).__name__}")
@@ -86,11 +87,13 @@ def load_detections(path: str | Path) -> dict[int | str, Boxes]:
         try:
             x, y, width, height = map(float, detection["bbox"])
             row = (x, y, x + width, y + height, float(detection["score"]))
+            if not all(map(isfinite, row)):
+                raise ValueError
             rows.setdefault(detection["image_id"], []).append(row)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f'{path}, detection {number}: expected "image_id", "score" and "bbox" of four '
-                f"numbers, got {detection}"
+                f"finite numbers, got {detection}"
             ) from error
     tables = {image: np.array(row, dtype=np.float32) for image, row in rows.items()}
     return {

@@ -176,7 +176,7 @@ def test_other_folders_are_let_alone(tmp_path):
     for name in ("step_foo", "step_5.bak", "notes"):
         (tmp_path / name).mkdir()
     (tmp_path / "step_00000007").touch()
-    (tmp_path / ".step_00000005.77.tmp").mkdir()
+    (tmp_path / ".step_00000005.tmp").mkdir()
     assert Checkpoints(tmp_path, make_state()).load_latest() == 0
     names = {"step_foo", "step_5.bak", "notes", "step_00000007"}
     assert {path.name for path in tmp_path.iterdir()} == names
