@@ -1,20 +1,22 @@
-"""Where what can be computed again is kept."""
+"""Where this library keeps on disk what is costly to compute again."""
 
 import os
 from pathlib import Path
 
 
 def cache_folder(name: str) -> Path:
-    """Name the folder of one cache; it is not made.
+    """Name the folder of one kind of results, in the user's cache; it may not exist yet.
 
     Args:
-        name: what is in it.
+        name: of the kind, such as "parses".
 
     Returns:
-        `name` in $ALIGNOPS_CACHE if that is set, else in `alignops` in $XDG_CACHE_HOME or ~/.cache.
+        The folder of that name in `ALIGNOPS_CACHE`, or where this is not set in `alignops` in
+        `XDG_CACHE_HOME`, or in `~/.cache/alignops`.
     """
-    chosen = os.environ.get("ALIGNOPS_CACHE")
-    if chosen:
-        return Path(chosen) / name
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path.home() / ".cache") / "alignops" / name
+    if own := os.environ.get("ALIGNOPS_CACHE"):
+        return Path(own).expanduser() / name
+    common = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not common.is_absolute():  # to be ignored, says the XDG Base Directory Specification
+        common = Path.home() / ".cache"
+    return common / "alignops" / name

@@ -32,6 +32,9 @@ class PairedDataset(Protocol):
     def keys(self) -> list[str]:
         """Key of each item."""
 
+    def fingerprints(self) -> list[str]:
+        """Say what each image is: equal texts, equal pixels, whatever the images' keys."""
+
     def __len__(self) -> int:
         """Return the number of images."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alignops.data import FeatureCache, PairedDataset, content_key, pad_rows
+from alignops.data import FeatureCache, PairedDataset, content_key, images_key, pad_rows
 from alignops.losses import Components
 from alignops.methods.data import BoxSource
 from alignops.methods.embedding import embed_texts
@@ -55,7 +55,7 @@ class ComponentEncoder:
 
     def cached_images(self, dataset: PairedDataset, folder: Path) -> FeatureCache:
         """Embed a dataset's images, or read what an earlier call embedded: an item per image."""
-        key = self._key(images=dataset.keys, boxes=self.boxes.identity)
+        key = self._key(images=images_key(dataset), boxes=self.boxes.identity)
         cache = FeatureCache(folder, key, len(dataset))
         cache.fill(lambda items: self.images(dataset, items), description="Embedding images")
         return cache

@@ -12,6 +12,7 @@ from alignops.data import (
     PairedDataset,
     PrecomputedRegions,
     content_key,
+    images_key,
     pad_rows,
 )
 from alignops.methods.components import ComponentConfig, ComponentEncoder
@@ -70,7 +71,7 @@ class LocalEncoder:
             return _Precomputed(dataset)
         if self.regions == "boxes":
             return self.components.cached_images(dataset, folder)
-        cache = FeatureCache(folder, self._key(patches=dataset.keys), len(dataset))
+        cache = FeatureCache(folder, self._key(patches=images_key(dataset)), len(dataset))
         cache.fill(lambda items: self._images(dataset, items), description="Embedding images")
         return cache
 

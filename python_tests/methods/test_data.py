@@ -13,7 +13,9 @@ def folder(tmp_path):
     (tmp_path / "images").mkdir()
     lines = ["image,caption"]
     for number in range(10):
-        Image.new("RGB", (40, 20)).save(tmp_path / "images" / f"{number:04d}.jpg")
+        Image.new("RGB", (40, 20), (9 * number, 0, 0)).save(
+            tmp_path / "images" / f"{number:04d}.jpg"
+        )
         lines += [f"{number:04d}.jpg,a dog", f"{number:04d}.jpg,a cat"]
     (tmp_path / "captions.txt").write_text("\n".join(lines))
     return tmp_path
