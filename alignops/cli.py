@@ -69,8 +69,19 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("folder", type=Path, metavar="RUN")
     report = command("report", _report, "print the results of runs side by side")
     report.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    _add_text(command("text", _text, "print what the trainers see in captions"))
     command("info", _info, "print versions, backends and CPU capability")
     return parser
+
+
+def _add_text(text: argparse.ArgumentParser) -> None:
+    text.add_argument(
+        "captions", nargs="*", metavar="CAPTION", help="none: the lines of standard input"
+    )
+    text.add_argument("--vocabulary", type=Path, help="JSON file; default: the captions' words")
+    text.add_argument("--positives", type=int, default=3, help="most parts of a caption")
+    text.add_argument("--negatives", type=int, default=6, help="most hard negatives of these")
+    text.add_argument("--seed", type=int, default=0)
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -117,6 +128,19 @@ def _report(options: argparse.Namespace) -> None:
     from alignops.methods.results import print_results
 
     print_results(options.folders)
+
+
+def _text(options: argparse.Namespace) -> None:
+    from alignops.text.describe import describe
+
+    for line in describe(
+        options.captions or [line.strip() for line in sys.stdin if line.strip()],
+        vocabulary=options.vocabulary,
+        positives=options.positives,
+        negatives=options.negatives,
+        seed=options.seed,
+    ):
+        print(line)
 
 
 def _info(options: argparse.Namespace) -> None:

@@ -13,11 +13,11 @@ from alignops.data import PairedDataset
 from alignops.methods.images import TrainingImages
 from alignops.models import Tower
 from alignops.text import SceneGraph, parse_captions
-from alignops.text.facts import Fact, facts, implied_facts
-from alignops.text.sampling import SubGraphSampler
+from alignops.text.negatives.facts import Fact, facts, implied_facts
+from alignops.text.negatives.sampling import SubGraphSampler
+from alignops.text.negatives.vocabulary import Vocabulary
+from alignops.text.negatives.word_swap import swap_words
 from alignops.text.sentences import sentence
-from alignops.text.vocabulary import Vocabulary
-from alignops.text.word_swap import swap_words
 from alignops.training import Example
 
 # Images whose negatives are tried for one missing text.
@@ -40,7 +40,7 @@ class TextConfig:
         equal_counts: fill up every batch to the same number of texts, with negatives of other
             images.
         vocabulary: JSON file with the words of the negatives; None = those of the captions.
-        graphs: folder where parsed captions are kept, for all runs; None = parsed anew.
+        graphs: folder where parsed captions are kept, for all runs; None = the user's cache.
     """
 
     positives: int = 3

@@ -26,7 +26,7 @@ from alignops.models import (
     Tower,
     TowerConfig,
 )
-from alignops.text.pooling import pool_spans
+from alignops.models.phrase_pooling import pool_spans
 from alignops.training import LoopConfig, OptimizerConfig, Run, train
 from alignops.training.config_values import from_values, to_values
 from alignops.vision.pooling import pool_regions

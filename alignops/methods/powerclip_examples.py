@@ -12,6 +12,7 @@ from alignops.methods.clip import ClipExamples
 from alignops.methods.regions import DrawRegions
 from alignops.models import Tower
 from alignops.models.token_spans import read_text, token_spans
+from alignops.text import find_phrases
 from alignops.training import Example
 
 Parts = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -100,8 +101,6 @@ def _spans(tower: Tower, pairs: PairedDataset, nodes: str) -> dict[str, Tensor]:
 
 
 def _tree_nodes(tower: Tower, captions: Sequence[str]) -> Iterable[Tensor]:
-    from alignops.text.phrases import find_phrases  # imports spaCy
-
     texts = [read_text(tower.tokenizer, caption) for caption in captions]
     for text, phrases in zip(texts, find_phrases(texts), strict=True):
         yield token_spans(tower.tokenizer, text, [phrase.span for phrase in phrases])

@@ -11,7 +11,7 @@ from alignops.data.scenes import (
     draw_scenes,
 )
 from alignops.data.scenes.captions import TEMPLATES, sentence
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.graph import Entity, Relation, SceneGraph
 
 GRAPH = SceneGraph(
     (

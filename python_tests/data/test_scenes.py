@@ -13,7 +13,7 @@ from alignops.data.scenes import (
 )
 from alignops.data.scenes.description import predicates
 from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.graph import Entity, Relation, SceneGraph
 
 RED, BLUE = Entity("circle", ("small", "red")), Entity("square", ("large", "blue"))
 

@@ -8,7 +8,7 @@ from alignops.data.scenes import draw_close_ups
 from alignops.methods.mosaiclip_texts import Collate, MosaiClipExamples, TextConfig
 from alignops.models import Tower
 from alignops.text import parse_captions
-from alignops.text.facts import facts
+from alignops.text.negatives.facts import facts
 from alignops.training import Example
 
 SCENES = SceneDataset(draw_scenes(24, seed=0))

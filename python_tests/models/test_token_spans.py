@@ -9,7 +9,7 @@ import pytest
 from alignops.data import read_captions
 from alignops.models.token_spans import read_text, token_spans
 from alignops.models.tokenizer import WordTokenizer
-from alignops.text.phrases import find_phrases
+from alignops.text import find_phrases
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k_800"
 CAPTIONS = [

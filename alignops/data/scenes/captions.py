@@ -5,7 +5,7 @@ from random import Random
 from typing import Literal, get_args
 
 from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES, SIZES
-from alignops.text.scene_graph import Entity, SceneGraph
+from alignops.text.graph import Entity, SceneGraph
 
 Style = Literal["natural", "tags", "placed", "phrases"]
 

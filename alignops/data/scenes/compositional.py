@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from alignops.data.scenes.captions import sentence
 from alignops.data.scenes.description import Scene
 from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.graph import Entity, Relation, SceneGraph
 from alignops.text.sub_graphs import one_relation_graphs
 
 CompositionalKind = Literal[

@@ -16,7 +16,7 @@ from alignops.data.scenes.description import (
 )
 from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
 from alignops.data.splits import Splits
-from alignops.text.scene_graph import Relation, SceneGraph
+from alignops.text.graph import Relation, SceneGraph
 
 _KINDS = tuple(product(SHAPES, COLOURS, SIZES))
 _SIDES = {"small": (6, 7, 8), "large": (11, 12, 13)}
