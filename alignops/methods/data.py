@@ -136,7 +136,7 @@ def open_boxes(config: DataConfig) -> BoxSource:
         return BoxSource("true boxes of scenes", _scene_boxes)
     if config.detections is None:
         return BoxSource("grid", lambda dataset, index, item: grid_boxes(*item.image.size))
-    found = {str(name): boxes for name, boxes in load_detections(config.detections).items()}
+    found = load_detections(config.detections)
     nothing = Boxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 
     def detected(dataset: PairedDataset, index: int, item: ImageCaptions) -> Boxes:

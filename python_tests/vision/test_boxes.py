@@ -46,9 +46,9 @@ def test_detections(tmp_path):
     path = tmp_path / "detections.json"
     path.write_text(json.dumps(detections))
     found = load_detections(path)
-    assert list(found) == [7, 9]
-    assert found[7].xyxy.tolist() == [[0.5, 0, 10.5, 20], [1, 2, 4, 6]]
-    assert found[7].scores.tolist() == [0.75, 0.5]
+    assert list(found) == ["7", "9"]
+    assert found["7"].xyxy.tolist() == [[0.5, 0, 10.5, 20], [1, 2, 4, 6]]
+    assert found["7"].scores.tolist() == [0.75, 0.5]
 
 
 @pytest.mark.parametrize(
