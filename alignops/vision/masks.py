@@ -1,13 +1,14 @@
 """Segmentation masks from files: COCO's run lengths, or one PNG of labels per image."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from alignops.vision.image_file import read_labels
 from alignops.vision.image_ids import find_image
 
 BoolArray = NDArray[np.bool_]
@@ -18,6 +19,9 @@ class Masks(Protocol):
 
     def __getitem__(self, key: str) -> BoolArray:
         """Give the masks (n, height, width) of an image by its key; none: (0, 1, 1)."""
+
+    def counts(self) -> Mapping[str, int | None]:
+        """Count the masks of each image that has any; None where an image would have to be read."""
 
 
 def open_masks(path: Path) -> Masks:
@@ -48,7 +52,7 @@ class _RunLengths:
     def __init__(self, path: Path) -> None:
         try:
             entries = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
         if not isinstance(entries, list):
             raise ValueError(f"{path}: expected a list of masks, got {type(entries).__name__}")
@@ -66,23 +70,27 @@ class _RunLengths:
         decoded: BoolArray = mask.decode(encoded).transpose(2, 0, 1).astype(np.bool_)
         return decoded
 
+    def counts(self) -> Mapping[str, int | None]:
+        return {image: len(masks) for image, masks in self._encoded.items()}
+
 
 class _LabelImages:
     """A folder of PNGs, read on access."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = {file.stem: file for file in folder.glob("*.png")}
+        self._files = {file.stem: file for file in sorted(folder.glob("*.png"))}
 
     def __getitem__(self, key: str) -> BoolArray:
         file = find_image(self._files, key)
         if file is None:
             return _NOTHING
-        labels = np.asarray(Image.open(file))
-        if labels.ndim != 2:
-            raise ValueError(f"{file}: expected one label per pixel, got shape {labels.shape}")
+        labels = read_labels(file)
         values = np.unique(labels[labels != 0])
         masks: BoolArray = labels == values[:, None, None]
         return masks
+
+    def counts(self) -> Mapping[str, int | None]:
+        return dict.fromkeys(self._files)
 
 
 def _run_length(entry: Any, where: str) -> tuple[str, dict[str, Any]]:

@@ -63,10 +63,26 @@ def test_unreadable_masks(tmp_path, text, message):
 
 def test_coloured_labels_are_refused(tmp_path):
     Image.new("RGB", (3, 2)).save(tmp_path / "photo.png")
-    with pytest.raises(ValueError, match=r"photo\.png: expected one label per pixel"):
+    with pytest.raises(ValueError, match=r"photo\.png is an image of mode RGB; expected one"):
         open_masks(tmp_path)["photo.jpg"]
 
 
 def test_no_masks(tmp_path):
     with pytest.raises(FileNotFoundError, match="neither a file nor a folder at"):
         open_masks(tmp_path / "missing")
+
+
+def test_a_broken_label_image_is_named(tmp_path):
+    Image.new("L", (30, 20)).save(tmp_path / "photo.png")
+    (tmp_path / "photo.png").write_bytes((tmp_path / "photo.png").read_bytes()[:50])
+    with pytest.raises(ValueError, match=r"photo\.png cannot be read as an image"):
+        open_masks(tmp_path)["photo.jpg"]
+
+
+def test_masks_are_counted_where_no_image_need_be_read(tmp_path):
+    segmentation = {"size": [2, 3], "counts": [0, 1, 1, 1, 3]}
+    entries = [{"image_id": number, "segmentation": segmentation} for number in (1, 1, 2)]
+    (tmp_path / "masks.json").write_text(json.dumps(entries))
+    assert open_masks(tmp_path / "masks.json").counts() == {"1": 2, "2": 1}
+    Image.new("L", (3, 2)).save(tmp_path / "photo.png")
+    assert open_masks(tmp_path).counts() == {"photo": None}

@@ -27,8 +27,7 @@ class BoxSource:
         self._identity = "grid"
         self._detected: Mapping[str, Boxes] | None = None
         if detections is not None:
-            found = load_detections(detections)
-            self._detected = {str(name): boxes for name, boxes in found.items()}
+            self._detected = load_detections(detections)
             self._identity = content_key(detections=detections.read_text(encoding="utf-8"))
 
     def identity(self, dataset: PairedDataset) -> str:
