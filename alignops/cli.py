@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from alignops import __version__
+from alignops.extras import needs_train
+
 if TYPE_CHECKING:
     from alignops.methods.common.method import Method
 
@@ -24,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     try:
         options = _parser().parse_args(arguments)
-        options.run(options)
+        with needs_train(f"alignops {options.command}"):
+            options.run(options)
     except (ValueError, OSError, ImportError, NotImplementedError) as error:
         if os.environ.get("ALIGNOPS_DEBUG"):
             raise
@@ -38,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("alignops", description="Fine-grained image-text alignment.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"alignops {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
@@ -166,7 +171,7 @@ def _info(options: argparse.Namespace) -> None:
     except ImportError:
         cuda = "none, as Triton is not installed"
     for name, fact in {
-        "alignops": alignops.__version__,
+        "alignops": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "CPU kernels": library,

@@ -18,10 +18,15 @@ def run_python(*arguments, **environment):
     )
 
 
+def start_python(*arguments):
+    """A running process of `python <arguments>`."""
+    return subprocess.Popen([sys.executable, *map(str, arguments)], env=child_environment())
+
+
 def start_and_wait_for(script, folder, step):
     """Start a script that trains into a folder, and wait until its log has reached a step."""
     folder.mkdir()
-    process = subprocess.Popen([sys.executable, script, folder], env=child_environment())
+    process = start_python(script, folder)
     log = folder / "log.jsonl"
     deadline = time.monotonic() + 120
     while not log.exists() or f'"step": {step},' not in log.read_text():

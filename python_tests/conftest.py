@@ -1,6 +1,12 @@
 """What all tests share; its presence also puts child_process.py on their import path."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+# tools/ and benchmarks/ too; last, so that an installed alignops is the one that is tested.
+sys.path.append(str(Path(__file__).parents[1]))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -214,7 +214,7 @@ def powerset_similarity(
     phrases: Tensor,
     region_mask: Tensor | None = None,
     phrase_mask: Tensor | None = None,
-    tau: float = 0.001,
+    tau: float | Tensor = 0.001,
     zeta: float = 0.75,
 ) -> tuple[Tensor, Tensor]:
     """(r2t, t2r), as `alignops::powerset_similarity`."""
@@ -231,7 +231,7 @@ def powerset_similarity(
         configurations(regions.dtype),
         regions=regions, phrases=phrases, region_mask=region_mask, phrase_mask=phrase_mask,
         r2t=r2t, t2r=t2r, Bi=len(regions), Bt=len(phrases), M=regions.shape[1],
-        K=phrases.shape[1], D=regions.shape[2], tau=tau, zeta=zeta,
+        K=phrases.shape[1], D=regions.shape[2], tau=float(tau), zeta=zeta,
         IMAGES=rows // chunk, CHUNK=chunk, TEXTS=texts, PRECISION=precision(regions.dtype),
     )  # fmt: skip
     return r2t, t2r
@@ -244,8 +244,8 @@ def powerset_similarity_backward(
     phrases: Tensor,
     region_mask: Tensor | None,
     phrase_mask: Tensor | None,
+    tau: float | Tensor,
     r2t: Tensor,
-    tau: float,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of regions and phrases, as `alignops::powerset_similarity_backward`."""
@@ -273,7 +273,7 @@ def powerset_similarity_backward(
         "region_mask": region_mask, "phrase_mask": phrase_mask,
         "r2t": r2t, "grad_r2t": grad_r2t, "t2r_share": grad_t2r / counts(phrases, phrase_mask),
         "factor": shrink, "Bi": images, "Bt": len(phrases), "M": m, "K": k, "D": dim,
-        "phrase_rows": len(phrases) * k, "tau": tau, "zeta": zeta, "IMAGES": rows // chunk,
+        "phrase_rows": len(phrases) * k, "tau": float(tau), "zeta": zeta, "IMAGES": rows // chunk,
         "CHUNK": chunk, "WHOLE": chunk >= m, "BLOCK_Y": columns, "SLICE": own_slice,
         "PRECISION": precision(regions.dtype),
     }  # fmt: skip

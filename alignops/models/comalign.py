@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 
 
 class ComAlignEncoder(nn.Module):
@@ -33,7 +33,7 @@ class ComAlignEncoder(nn.Module):
             layer, layers, norm=nn.LayerNorm(dim), enable_nested_tensor=False
         )
 
-    def forward(self, frozen: Components) -> Components:
+    def forward(self, frozen: ComponentFeatures) -> ComponentFeatures:
         """Contextualise the components; each row comes out L2-normalised, masks as they were.
 
         Args:
@@ -48,6 +48,6 @@ class ComAlignEncoder(nn.Module):
         padding = ~torch.cat([entity_mask.new_ones(len(pooled), 1), entity_mask, relation_mask], 1)
         outputs = normalize(self.transformer(inputs, src_key_padding_mask=padding), dim=-1)
         first, second = 1, 1 + entities.shape[1]
-        return Components(
+        return ComponentFeatures(
             outputs[:, 0], outputs[:, first:second], outputs[:, second:], entity_mask, relation_mask
         )

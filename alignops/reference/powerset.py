@@ -27,10 +27,11 @@ def powerset_similarity(
     phrases: Tensor,
     region_mask: Tensor | None = None,
     phrase_mask: Tensor | None = None,
-    tau: float = 0.001,
+    tau: float | Tensor = 0.001,
     zeta: float = 0.75,
 ) -> tuple[Tensor, Tensor]:
     """(r2t, t2r), both (Bi, Bt)."""
+    tau = float(tau)
     s, region_valid, phrase_valid = _similarities(regions, phrases, region_mask, phrase_mask)
     pair_valid = region_valid.any(-1)[:, None] & phrase_valid.any(-1)
     upper, node = _aggregate(s, region_valid, tau, zeta)
@@ -46,11 +47,12 @@ def powerset_similarity_backward(
     phrases: Tensor,
     region_mask: Tensor | None,
     phrase_mask: Tensor | None,
+    tau: float | Tensor,
     r2t: Tensor,
-    tau: float,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of regions and phrases; r2t is the forward's result."""
+    tau = float(tau)
     s, region_valid, phrase_valid = _similarities(regions, phrases, region_mask, phrase_mask)
     pair_valid = region_valid[:, None, :, None] & phrase_valid[None, :, None, :]
     _, node = _aggregate(s, region_valid, tau, zeta)

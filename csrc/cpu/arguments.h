@@ -114,10 +114,10 @@ inline Tensor checked(const Tensor& tensor, Shape shape, ScalarType type) {
 /// The value of a 0-d tensor of type T.
 template <class T>
 inline T scalar(const Tensor& tensor) {
-  STD_TORCH_CHECK(
-      tensor.numel() == 1 &&
-          tensor.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
-      "expected a scale, or a loss's gradient, as a 0-d tensor of the accumulation type");
+  STD_TORCH_CHECK(tensor.numel() == 1 &&
+                      tensor.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
+                  "expected a scale or a loss's gradient as a 0-d tensor of the accumulation type, "
+                  "tau of float64");
   return *static_cast<const T*>(tensor.const_data_ptr());
 }
 

@@ -2,13 +2,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 from alignops.models import ComAlignEncoder
 
 
 def batch(entities=3, relations=2):
     torch.manual_seed(0)
-    return Components(
+    return ComponentFeatures(
         normalize(torch.randn(2, 8), dim=-1),
         normalize(torch.randn(2, entities, 8), dim=-1),
         normalize(torch.randn(2, relations, 8), dim=-1),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alignops.data import PairedDataset, pad_rows
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.captions import distinct_texts
 from alignops.methods.common.embedding import embed_texts, in_batches
@@ -93,12 +93,12 @@ class ComponentEncoder(FrozenEncoder):
         return entities[: self.limits.entities], relations[: self.limits.relations]
 
 
-def collate_components(items: Sequence[Features]) -> Components:
+def collate_components(items: Sequence[Features]) -> ComponentFeatures:
     """Make a batch of the features of images, or of captions."""
     entities, entity_mask = pad_rows([item["entities"] for item in items])
     relations, relation_mask = pad_rows([item["relations"] for item in items])
     pooled = torch.cat([item["pooled"] for item in items])
-    return Components(pooled, entities, relations, entity_mask, relation_mask)
+    return ComponentFeatures(pooled, entities, relations, entity_mask, relation_mask)
 
 
 def _features(rows: Tensor, counts: list[int]) -> Features:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 from alignops.methods.comalign.encoder import collate_components
 from alignops.methods.common.frozen import Features, FrozenPairs
 from alignops.training import Example
@@ -28,7 +28,7 @@ class ComAlignExamples:
         return self._pairs.images[example.index], self._pairs.captions[caption]
 
 
-def collate_pairs(items: Sequence[Pair]) -> tuple[Components, Components]:
+def collate_pairs(items: Sequence[Pair]) -> tuple[ComponentFeatures, ComponentFeatures]:
     """Make a batch of pairs."""
     images, captions = zip(*items, strict=True)
     return collate_components(images), collate_components(captions)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from alignops.losses import Components, FineGrainedContrastiveLoss
+from alignops.losses import ComponentFeatures, FineGrainedContrastiveLoss
 from alignops.models import ComAlignEncoder
 
 
@@ -38,7 +38,7 @@ class ComAlignObjective(nn.Module):
         self.text = ComAlignEncoder(dim, config.layers, config.heads)
         self.loss = FineGrainedContrastiveLoss(config.temperature)
 
-    def forward(self, batch: tuple[Components, Components]) -> Mapping[str, Tensor]:
+    def forward(self, batch: tuple[ComponentFeatures, ComponentFeatures]) -> Mapping[str, Tensor]:
         """Compute the loss of the frozen components of B images and of their captions."""
         image, text = batch
         losses: Mapping[str, Tensor] = self.loss(self.image(image), self.text(text))

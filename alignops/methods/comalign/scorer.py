@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_model, save_model
 
 from alignops.data import PairedDataset
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 from alignops.methods.comalign.encoder import ComponentEncoder, collate_components
 from alignops.methods.comalign.objective import ComAlignObjective
 from alignops.methods.comalign.score import ScoreTerms, ScoreWeights, tune_weights
@@ -80,13 +80,15 @@ class ComAlignScorer(Scorer):
         self.weights = ScoreWeights(**json.loads((folder / _SCORE).read_text()))
 
 
-def _encode(encoder: ComAlignEncoder, frozen: Components) -> Components:
-    moved = Components(*(part.to(default_device()) for part in frozen))
+def _encode(encoder: ComAlignEncoder, frozen: ComponentFeatures) -> ComponentFeatures:
+    moved = ComponentFeatures(*(part.to(default_device()) for part in frozen))
 
-    def encode(rows: Sequence[int]) -> Components:
+    def encode(rows: Sequence[int]) -> ComponentFeatures:
         first, end = rows[0], rows[-1] + 1
-        encoded: Components = encoder(Components(*(part[first:end] for part in moved)))
+        encoded: ComponentFeatures = encoder(
+            ComponentFeatures(*(part[first:end] for part in moved))
+        )
         return encoded
 
     batches = in_batches(encode, range(len(frozen.pooled)), size=_BATCH)
-    return Components(*(torch.cat(part) for part in zip(*batches, strict=True)))
+    return ComponentFeatures(*(torch.cat(part) for part in zip(*batches, strict=True)))

@@ -1,6 +1,6 @@
 """Compiles the kernels ahead of time and says what they take of a GPU; needs none itself.
 
-    python -m alignops.kernels.report [--all]
+    python -m tools.kernel_resources [--all]
 
 One row per kernel, type and GPU generation, at the size of a published method. `--all` compiles
 every configuration, not only the one that is taken untimed.
@@ -10,9 +10,12 @@ import argparse
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import torch
 import triton
@@ -21,7 +24,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, CompiledKernel
 
 from alignops.kernels import fgm, logsumexp, powerset, scan
-from alignops.kernels.launch import WARP, Kernel, Launch, recording
+from alignops.kernels.launch import WARP, Kernel, Launch
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,14 @@ class Resources:
         return min(registers, shared, _THREADS // self.threads)
 
 
+@contextmanager
+def recording() -> Iterator[list[Launch]]:
+    """Collect what users would start, instead of starting it."""
+    recorded: list[Launch] = []
+    with mock.patch.object(Launch, "start", lambda launch: recorded.append(launch)):
+        yield recorded
+
+
 def fgm_launches(x: Tensor, y: Tensor) -> list[Launch]:
     """What users start, forward and backward; the tensors may be without memory ("meta")."""
     scores = x.new_empty(len(x), len(y), dtype=torch.float32)
@@ -95,7 +106,7 @@ def powerset_launches(regions: Tensor, phrases: Tensor) -> list[Launch]:
     with recording() as launches:
         powerset.powerset_similarity(regions, phrases)
         powerset.powerset_similarity_backward(
-            scores, scores, regions, phrases, None, None, scores, tau=0.001, zeta=0.75
+            scores, scores, regions, phrases, None, None, tau=0.001, r2t=scores, zeta=0.75
         )
     return launches
 
@@ -210,7 +221,7 @@ def _output(tool: str, *arguments: str) -> str:
 
 def main() -> None:
     """Print the table, row by row."""
-    parser = argparse.ArgumentParser(prog="python -m alignops.kernels.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.kernel_resources", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every configuration")
     every = parser.parse_args().all
     print(

@@ -7,7 +7,7 @@ from alignops import exact_powerset_similarity, powerset_similarity
 from alignops.methods.common.pairs import DataConfig, SceneConfig
 from alignops.methods.powerclip import POWERCLIP, PowerClipConfig
 from alignops.training import LoopConfig
-from benchmarks.powerset_study import TAUS, ZETAS, agreements, check_bounds, embed
+from tools.powerset_study import TAUS, ZETAS, agreements, check_bounds, embed
 
 
 @pytest.fixture(scope="module")

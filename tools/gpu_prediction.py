@@ -1,6 +1,6 @@
 """Predicts how long the Triton kernels take on GPUs: a model, not a measurement.
 
-    python -m benchmarks.gpu_prediction
+    python -m tools.gpu_prediction
 
 Kernels are compiled for the GPU, which says how many programs it holds at a time. A grid runs in
 waves of that many, and the last one takes as long as a full one. In a full wave products run at a
@@ -10,7 +10,7 @@ bandwidth. The longest counts; a sort before it comes on top. Eager torch does o
 The shares, and how often eager touches the tensor of similarities, are assumptions.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -21,12 +21,13 @@ import torch
 from torch import Tensor
 from triton import cdiv
 
-from alignops.kernels import fgm_backward, report
+from alignops.kernels import fgm_backward
 from alignops.kernels.launch import Launch
 from benchmarks.bench_fgm import LARGE as FGM
 from benchmarks.bench_logsumexp import LARGE as LOGSUMEXP
 from benchmarks.bench_powerset import LARGE as POWERSET
 from benchmarks.sizes import Size
+from tools import kernel_resources
 
 OURS_OF_PEAK, EAGER_OF_PEAK, OF_BANDWIDTH = 0.4, 0.7, 0.8
 # Reads and writes of the similarities, forward + backward: fgm takes two maxima of them, and
@@ -36,10 +37,10 @@ TOUCHES = {"fgm": 10, "powerset": 16, "logsumexp": 22}
 # Bytes to or from memory for each index that is sorted. Three passes over a key of 2 bytes and an
 # index of 8, which read the keys twice, are 66; indices are made before, and cut to 4 bytes after.
 SORT_TRAFFIC = 90
-OPS = {
-    "fgm": (report.fgm_launches, FGM),
-    "powerset": (report.powerset_launches, POWERSET),
-    "logsumexp": (report.logsumexp_launches, LOGSUMEXP),
+OPS: dict[str, tuple[Callable[[Tensor, Tensor], list[Launch]], Sequence[Size]]] = {
+    "fgm": (kernel_resources.fgm_launches, FGM),
+    "powerset": (kernel_resources.powerset_launches, POWERSET),
+    "logsumexp": (kernel_resources.logsumexp_launches, LOGSUMEXP),
 }
 
 
@@ -48,7 +49,7 @@ class Gpu:
     """A GPU as in its maker's data sheet."""
 
     name: str
-    generation: report.Gpu
+    generation: kernel_resources.Gpu
     multiprocessors: int
     flops: float  # per second, dense, bfloat16
     float32_flops: float  # per second, not on tensor cores
@@ -57,8 +58,8 @@ class Gpu:
 
 
 GPUS = (
-    Gpu("A100 80GB SXM", report.GPUS[0], 108, 312e12, 19.5e12, 5120 * 1.41e9, 2.04e12),
-    Gpu("H100 SXM", report.GPUS[1], 132, 989e12, 67e12, 5120 * 1.755e9, 3.35e12),
+    Gpu("A100 80GB SXM", kernel_resources.GPUS[0], 108, 312e12, 19.5e12, 5120 * 1.41e9, 2.04e12),
+    Gpu("H100 SXM", kernel_resources.GPUS[1], 132, 989e12, 67e12, 5120 * 1.755e9, 3.35e12),
 )
 
 
@@ -106,7 +107,7 @@ class Kernel:
     @property
     def flops(self) -> int:
         """Of all programs, a multiplication and an addition each."""
-        products = PRODUCTS[report.name(self.launch)]
+        products = PRODUCTS[kernel_resources.name(self.launch)]
         return 2 * self.launch.programs * products(self.launch.arguments)
 
     @property
@@ -121,7 +122,9 @@ class Kernel:
     @cached_property
     def at_a_time(self) -> int:
         """Programs that the GPU holds."""
-        used = report.compiled(self.launch, self.launch.configurations[0], self.gpu.generation)
+        used = kernel_resources.compiled(
+            self.launch, self.launch.configurations[0], self.gpu.generation
+        )
         return self.gpu.multiprocessors * used.per_multiprocessor(self.gpu.generation)
 
     @property
@@ -184,7 +187,7 @@ def eager_seconds(op: str, x: Tensor, y: Tensor, gpu: Gpu) -> float:
 def fgm_backward_seconds(x: Tensor, y: Tensor, gpu: Gpu, gathers: bool) -> float:
     """By either of its two ways, whatever is chosen."""
     with mock.patch.object(fgm_backward, "gather_pays", return_value=gathers):
-        _, *backward = report.fgm_launches(x, y)
+        _, *backward = kernel_resources.fgm_launches(x, y)
     return sum(Kernel(launch, gpu).seconds for launch in backward)
 
 
@@ -216,7 +219,10 @@ def main() -> None:
         for gpu in GPUS:
             kernels = [Kernel(launch, gpu) for launch in launches]
             for kernel in kernels:
-                print(f"| {report.name(kernel.launch)} | {size} | {gpu.name} {kernel}", flush=True)
+                print(
+                    f"| {kernel_resources.name(kernel.launch)} | {size} | {gpu.name} {kernel}",
+                    flush=True,
+                )
             ours, eager = sum(kernel.seconds for kernel in kernels), eager_seconds(op, x, y, gpu)
             times.append(f"{ours * 1e3:.1f}, {eager * 1e3:.1f}")
         held = x[..., 0].numel() * y[..., 0].numel() * x.itemsize

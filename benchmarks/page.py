@@ -1,4 +1,4 @@
-"""Saved benchmark runs as Markdown tables and a plot: python -m benchmarks.report [RUN.json]."""
+"""Saved benchmark runs as Markdown tables and a plot: python -m benchmarks.page [RUN.json]."""
 
 import argparse
 import json
@@ -189,7 +189,7 @@ def _replace(path: Path, text: str) -> None:
 
 def main() -> None:
     """Write the page from the run on the command line, or from the newest one."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("run", type=Path, nargs="?", help="a saved run; default: the newest")
     run = parser.parse_args().run or newest_run()
     write_page(run)

@@ -1,4 +1,4 @@
-"""PowerCLIP's Figure 5 on trained models: python -m benchmarks.powerset_study RUN...
+"""PowerCLIP's Figure 5 on trained models: python -m tools.powerset_study RUN...
 
 Compares the loss by the aggregators with the one over all subsets, checks the bounds of the former
 on every pair, and times both as regions are added. RUN: folders of `alignops train powerclip`.
@@ -28,9 +28,9 @@ from alignops.methods.powerclip.method import load_scorer, open_examples
 from alignops.ops.powerset import PowersetSimilarity
 from alignops.training import Example, Run
 from alignops.training.config_values import from_values
-from benchmarks.report import ROOT, machine_line, markdown, write_measured
+from benchmarks.page import ROOT, machine_line, markdown, write_measured
 
-PAGE = ROOT / "docs" / "powerset_study.md"
+PAGE = ROOT / "docs" / "studies" / "powerset.md"
 PLOT = PAGE.with_suffix(".png")
 TAUS = (0.1, 0.01, 0.001)
 ZETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -85,7 +85,8 @@ def embed(run: Run) -> Iterator[Parts]:
         batch = collate_parts([examples[example] for example in drawn])
         image, text = model.encode_patches(batch.images), model.encode_tokens(batch.tokens)
         parts = objective.parts(batch, image, text)
-        yield *(part.double() for part in parts), batch.region_mask, batch.phrase_mask
+        regions, phrases = (part.double() for part in parts)
+        yield regions, phrases, batch.region_mask, batch.phrase_mask
 
 
 def agreements(batches: list[Parts]) -> list[Agreement]:
@@ -165,7 +166,7 @@ def _seconds(similarity: Callable[[], PowersetSimilarity]) -> float:
     rounds = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        torch.stack(similarity()).sum().backward()
+        torch.stack(similarity()).sum().backward()  # type: ignore[no-untyped-call]
         rounds.append(time.perf_counter() - start)
     return min(rounds)
 
@@ -201,9 +202,7 @@ def plot(found: dict[str, list[Agreement]], cost: dict[int, tuple[float, float]]
 
 def main() -> None:
     """Study the runs on the command line; the page and the plot in docs/ show the outcome."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.powerset_study", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools.powerset_study", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     runs = [Run.load(folder) for folder in parser.parse_args().runs]
     found, pairs = {}, {}
