@@ -15,6 +15,7 @@ from torch import Tensor
 
 from alignops.data.pairs import ImageCaptions
 from alignops.data.splits import Splits
+from alignops.data.text_file import read_text
 
 
 class PrecomputedRegions:
@@ -81,7 +82,10 @@ class PrecomputedRegions:
 
     def _mapped(self) -> Any:
         if self._regions is None:
-            self._regions = np.load(self._path, mmap_mode="r")
+            try:
+                self._regions = np.lib.format.open_memmap(self._path, mode="r")
+            except (ValueError, OSError, EOFError) as error:
+                raise ValueError(f"{self._path} cannot be read as an array: {error}") from error
         return self._regions
 
 
@@ -108,4 +112,4 @@ def _existing(path: Path) -> Path:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in _existing(path).read_text(encoding="utf-8").splitlines()]
+    return [line.strip() for line in read_text(_existing(path)).splitlines()]
