@@ -18,10 +18,17 @@ def run_python(*arguments, **environment):
     )
 
 
-def start_and_wait_for(script, folder, step):
-    """Start a script that trains into a folder, and wait until its log has reached a step."""
+def start_and_wait_for(script, folder, step, *arguments):
+    """Start a script that trains into a folder, and wait until its log has reached a step.
+
+    It leads a process group of its own, as one that is started from a terminal does.
+    """
     folder.mkdir()
-    process = subprocess.Popen([sys.executable, script, folder], env=child_environment())
+    process = subprocess.Popen(
+        [sys.executable, script, folder, *arguments],
+        env=child_environment(),
+        start_new_session=True,
+    )
     log = folder / "log.jsonl"
     deadline = time.monotonic() + 120
     while not log.exists() or f'"step": {step},' not in log.read_text():

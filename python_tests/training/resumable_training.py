@@ -40,4 +40,4 @@ def run(folder, steps=40, pause=0.0, workers=0):
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), pause=0.05)
+    run(Path(sys.argv[1]), pause=0.05, workers=int(sys.argv[2]) if len(sys.argv) > 2 else 0)
