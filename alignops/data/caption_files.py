@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from alignops.data.text_file import read_text
+
 _IMAGE_COLUMNS = ("image", "image_name", "filename", "file_name")
 _CAPTION_COLUMNS = ("caption", "caption_text", "comment", "text", "sentence")
 # No caption is so long: a quote that is never closed, or another kind of file.
@@ -45,10 +47,7 @@ def read_captions(path: str | Path) -> dict[str, list[str]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: no file of captions at {path}")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: {error}") from error
+    lines = read_text(path).split("\n")
     captions: dict[str, list[str]] = {}
     for row in _rows(path, lines):
         if not row.image or not row.caption:

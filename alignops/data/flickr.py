@@ -5,6 +5,7 @@ from pathlib import Path
 from alignops.data.caption_files import read_captions
 from alignops.data.image_files import CaptionedImages, OnError
 from alignops.data.splits import Splits, split_keys
+from alignops.data.text_file import read_text
 
 _CAPTION_FILES = (
     *("captions.txt", "captions.csv", "captions.tsv"),
@@ -94,4 +95,4 @@ def _read_split_files(folder: Path) -> Splits[list[str]] | None:
         return None
     if missing:
         raise FileNotFoundError(f"{missing[0]} is missing beside the other lists of the split")
-    return Splits(*(path.read_text(encoding="utf-8").split() for path in paths))
+    return Splits(*(read_text(path).split() for path in paths))

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -44,6 +45,16 @@ def test_an_interrupted_run_saves_its_last_step_and_resumes(uninterrupted, tmp_p
     folder = tmp_path / "interrupted"
     process = start_and_wait_for(SCRIPT, folder, step=12)
     process.send_signal(signal.SIGINT)
+    process.wait()
+    *_, checkpoint = sorted((folder / "checkpoints").iterdir())
+    assert 12 <= int(checkpoint.name.removeprefix("step_")) < 40
+    assert_equal(run(folder).state_dict(), uninterrupted[1])
+
+
+def test_ctrl_c_reaches_the_workers_too_and_the_last_step_is_saved(uninterrupted, tmp_path):
+    folder = tmp_path / "interrupted"
+    process = start_and_wait_for(SCRIPT, folder, 12, "2")
+    os.killpg(process.pid, signal.SIGINT)
     process.wait()
     *_, checkpoint = sorted((folder / "checkpoints").iterdir())
     assert 12 <= int(checkpoint.name.removeprefix("step_")) < 40

@@ -1,22 +1,14 @@
 """A run folder from a stranger: whatever its files hold, resuming it runs none of it."""
 
-import os
 import pickle
 import shutil
 import warnings
 
 import pytest
 import torch
+from payloads import payloads
 from resumable_training import run
 from safetensors import safe_open
-
-
-class Payload:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f"touch '{self.marker}'",)
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +16,6 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     run(folder, steps=6)
     return folder
-
-
-def payloads(marker, folder):
-    archive = folder / "payload.pt"
-    torch.save(Payload(marker), archive)
-    text = f"!!python/object/apply:os.system ['touch {marker}']\n"
-    return [pickle.dumps(Payload(marker)), archive.read_bytes(), text.encode()]
 
 
 def test_the_payloads_work(tmp_path):
