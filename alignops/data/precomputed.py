@@ -15,6 +15,7 @@ from torch import Tensor
 
 from alignops.data.pairs import ImageCaptions, PairedDataset
 from alignops.data.splits import Splits
+from alignops.data.text_file import read_text
 
 
 class PrecomputedRegions(PairedDataset):
@@ -84,7 +85,10 @@ class PrecomputedRegions(PairedDataset):
 
     def _mapped(self) -> Any:
         if self._regions is None:
-            self._regions = np.load(self._path, mmap_mode="r")
+            try:
+                self._regions = np.lib.format.open_memmap(self._path, mode="r")
+            except (ValueError, OSError, EOFError) as error:
+                raise ValueError(f"{self._path} cannot be read as an array: {error}") from error
         return self._regions
 
 
@@ -111,4 +115,4 @@ def _existing(path: Path) -> Path:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in _existing(path).read_text(encoding="utf-8").splitlines()]
+    return [line.strip() for line in read_text(_existing(path)).splitlines()]

@@ -41,4 +41,4 @@ def run(folder, pause=0.0, **changes):
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), pause=0.05)
+    run(Path(sys.argv[1]), pause=0.05, workers=int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -57,6 +57,10 @@ class SceneDataset(PairedDataset):
         self.captions = _captions(self.scenes, styles, Random(seed))
         self.keys = [f"{index:06d} {_contents(scene)}" for index, scene in enumerate(self.scenes)]
 
+    def fingerprints(self) -> list[str]:
+        """Spell out each scene and the size at which it is drawn; see `PairedDataset`."""
+        return [f"{self.size} {_contents(scene)}" for scene in self.scenes]
+
     def __len__(self) -> int:
         """Return the number of scenes."""
         return len(self.scenes)

@@ -13,7 +13,7 @@ from alignops.losses import ComponentFeatures
 from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.captions import distinct_texts
 from alignops.methods.common.embedding import embed_texts, in_batches
-from alignops.methods.common.frozen import ComponentConfig, Features, FrozenEncoder
+from alignops.methods.common.frozen import ComponentConfig, Features, FrozenEncoder, Items
 from alignops.models import DualEncoder
 from alignops.text import SceneGraph, parse_captions
 from alignops.vision.boxes import crop_boxes, relation_boxes
@@ -41,6 +41,11 @@ class ComponentEncoder(FrozenEncoder):
         super().__init__(model, folder)
         self.boxes = boxes
         self.limits = limits
+
+    def cached_images(self, dataset: PairedDataset) -> Items:
+        """Embed all images of a dataset; see `BoxSource.check` for detections that do not fit."""
+        self.boxes.check(dataset)
+        return super().cached_images(dataset)
 
     def images(self, dataset: PairedDataset, items: range) -> list[Features]:
         """Embed some images of a dataset."""

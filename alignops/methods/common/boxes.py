@@ -7,7 +7,7 @@ import numpy as np
 
 from alignops.data import ImageCaptions, PairedDataset, content_key
 from alignops.vision.boxes import Boxes, grid_boxes, load_detections
-from alignops.vision.image_ids import find_image
+from alignops.vision.image_ids import find_image, require_coverage
 
 _NOTHING = Boxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 
@@ -27,13 +27,25 @@ class BoxSource:
         self._identity = "grid"
         self._detected: Mapping[str, Boxes] | None = None
         if detections is not None:
-            found = load_detections(detections)
-            self._detected = {str(name): boxes for name, boxes in found.items()}
+            self._detected = load_detections(detections)
             self._identity = content_key(detections=detections.read_text(encoding="utf-8"))
 
     def identity(self, dataset: PairedDataset) -> str:
         """Equal identities give equal boxes: part of the key of cached features."""
         return "true boxes" if dataset.has_boxes else self._identity
+
+    def check(self, dataset: PairedDataset) -> None:
+        """Compare the images that the detections know with those of a dataset.
+
+        Raises:
+            ValueError: they know none.
+
+        Warns:
+            UserWarning: they know fewer than nine in ten.
+        """
+        if self._detected is not None and not dataset.has_boxes:
+            counts = {name: len(boxes.xyxy) for name, boxes in self._detected.items()}
+            require_coverage("data.detections", "boxes", counts, dataset.keys)
 
     def find(self, dataset: PairedDataset, index: int, item: ImageCaptions) -> Boxes:
         """Find the boxes of an item, given its dataset and its index."""

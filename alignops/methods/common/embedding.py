@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from alignops.data import PairedDataset
 from alignops.methods.common.captions import distinct_texts
 from alignops.models import DualEncoder
+from alignops.progress import track
 
 _BATCH = 256
 
@@ -37,14 +36,13 @@ def in_batches(
         encode: maps at most `size` items, at least one, to whatever they become.
         items: a `range` too.
         size: of a batch.
-        title: of the progress bar; None = without one.
+        title: of the progress; None = it is not shown.
 
     Returns:
         What each batch became, in order; nothing of no items.
     """
     batches = [items[start : start + size] for start in range(0, len(items), size)]
-    console = Console(stderr=True)
-    shown = track(batches, title or "", console=console, transient=True, disable=title is None)
+    shown = batches if title is None else track(batches, title, len(batches))
     return [encode(batch) for batch in shown]
 
 

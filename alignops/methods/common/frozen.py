@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from alignops.data import FeatureCache, PairedDataset, content_key
+from alignops.data import FeatureCache, PairedDataset, content_key, images_key
 from alignops.methods.common.captions import CaptionTable
 from alignops.methods.common.embedding import default_device
 from alignops.methods.common.pairs import MethodConfig
@@ -122,7 +122,7 @@ class FrozenEncoder(ABC):
 
     def cached_images(self, dataset: PairedDataset) -> Items:
         """Embed all images of a dataset: an item per image."""
-        key = self._key(images=list(dataset.keys), **self.image_settings(dataset))
+        key = self._key(images=images_key(dataset), **self.image_settings(dataset))
         return self._cached(key, len(dataset), lambda items: self.images(dataset, items), "images")
 
     def cached_captions(self, captions: Sequence[str]) -> Items:

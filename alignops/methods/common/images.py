@@ -3,12 +3,11 @@
 import numpy as np
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from alignops.data import PairedDataset
 from alignops.models import DualEncoder
+from alignops.progress import track
 
 # Above this the preprocessed images are read anew in each epoch.
 _PIXELS_IN_MEMORY = 2**30
@@ -54,8 +53,7 @@ class TrainingImages:
 def _read_all(model: DualEncoder, dataset: PairedDataset) -> Tensor:
     """Preprocess every image: float32 (len(dataset), 3, S, S)."""
     pixels = torch.empty(len(dataset), *model.input_shape)
-    console = Console(stderr=True)
-    for index in track(range(len(dataset)), "Reading images", console=console, transient=True):
+    for index in track(range(len(dataset)), "Reading images", len(dataset)):
         pixels[index] = model.preprocess(dataset[index].image)
     return pixels
 

@@ -10,6 +10,7 @@ from alignops.data import (
     Splits,
     is_precomputed,
     open_precomputed,
+    require_images,
     split_flickr,
     split_scenes,
 )
@@ -85,8 +86,30 @@ def open_pairs(config: DataConfig) -> Splits[PairedDataset]:
 
     Raises:
         FileNotFoundError: the source or an image in it is missing.
-        ValueError: the source cannot be read, or a setting has no effect on it.
+        ValueError: the source cannot be read, a part is empty, or a setting has no effect.
     """
+    pairs = _open_source(config)
+    require_images(pairs)
+    return pairs
+
+
+def open_image_pairs(config: DataConfig) -> Splits[PairedDataset]:
+    """Open pairs for a method that looks at the images themselves.
+
+    Raises:
+        FileNotFoundError: as `open_pairs`.
+        ValueError: as `open_pairs`, or the source has no images.
+    """
+    pairs = open_pairs(config)
+    if not pairs.train.has_images:
+        raise ValueError(
+            f"data.source is {config.source!r}; expected images, but it holds region features, "
+            "which only aahr takes"
+        )
+    return pairs
+
+
+def _open_source(config: DataConfig) -> Splits[PairedDataset]:
     if config.source == "scenes":
         refuse_unused(config, _OF_FLICKR, group="data", reason="data.source is scenes")
         return _open_scenes(config)
@@ -106,22 +129,6 @@ def open_pairs(config: DataConfig) -> Splits[PairedDataset]:
         test=config.test,
         seed=config.seed,
     )
-
-
-def open_image_pairs(config: DataConfig) -> Splits[PairedDataset]:
-    """Open pairs for a method that looks at the images themselves.
-
-    Raises:
-        FileNotFoundError: as `open_pairs`.
-        ValueError: as `open_pairs`, or the source has no images.
-    """
-    pairs = open_pairs(config)
-    if not pairs.train.has_images:
-        raise ValueError(
-            f"data.source is {config.source!r}; expected images, but it holds region features, "
-            "which only aahr takes"
-        )
-    return pairs
 
 
 def _open_scenes(config: DataConfig) -> Splits[PairedDataset]:

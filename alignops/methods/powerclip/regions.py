@@ -12,6 +12,7 @@ from alignops.data import PairedDataset
 from alignops.methods.common.boxes import BoxSource
 from alignops.models import DualEncoder
 from alignops.vision.boxes import FloatArray
+from alignops.vision.image_ids import require_coverage
 from alignops.vision.masks import open_masks
 from alignops.vision.regions import (
     cover_of_boxes,
@@ -88,6 +89,8 @@ def open_regions(
 def _boxes(
     boxes: BoxSource, dataset: PairedDataset, grid: tuple[int, int]
 ) -> Callable[[int], FloatArray]:
+    boxes.check(dataset)
+
     def cover(index: int) -> FloatArray:
         item = dataset[index]
         found = boxes.find(dataset, index, item).xyxy
@@ -100,6 +103,7 @@ def _masks(
     path: Path, dataset: PairedDataset, grid: tuple[int, int]
 ) -> Callable[[int], FloatArray]:
     masks = open_masks(path)
+    require_coverage("regions.masks", "masks", masks.counts(), dataset.keys)
 
     def cover(index: int) -> FloatArray:
         found = masks[dataset.keys[index]]

@@ -9,7 +9,8 @@ def photos(tmp_path):
     (folder / "images").mkdir(parents=True)
     lines = ["image,caption"]
     for number in range(10):
-        Image.new("RGB", (40, 20)).save(folder / "images" / f"{number:04d}.jpg")
+        image = Image.new("RGB", (40, 20), (9 * number, 0, 0))
+        image.save(folder / "images" / f"{number:04d}.jpg")
         lines += [f"{number:04d}.jpg,a dog", f"{number:04d}.jpg,a cat"]
     (folder / "captions.txt").write_text("\n".join(lines))
     return folder

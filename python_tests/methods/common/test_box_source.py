@@ -44,6 +44,13 @@ def test_other_boxes_are_another_identity(photos, tmp_path):
     assert len({source.identity(SCENES) for source in sources}) == 1
 
 
+def test_detections_of_few_images_are_warned_of(photos, tmp_path):
+    source = BoxSource(detections(tmp_path, "0003.jpg"))
+    with pytest.warns(UserWarning, match=r"data\.detections: 1 of 10 images have boxes"):
+        source.check(open_flickr(photos))
+    source.check(SCENES)  # its own boxes count
+
+
 def test_missing_detections_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file of detections at"):
         BoxSource(tmp_path / "detections.json")

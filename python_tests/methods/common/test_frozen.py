@@ -1,7 +1,8 @@
 import pytest
 import torch
+from PIL import Image
 
-from alignops.data import SceneDataset, draw_scenes
+from alignops.data import ImageCaptions, PairedDataset, SceneDataset, draw_scenes
 from alignops.methods.common.frozen import BaseConfig, FrozenEncoder
 from alignops.models import DualEncoder
 
@@ -63,6 +64,25 @@ def test_features_are_read_again_unless_what_they_depend_on_changes(encoder, mod
         model.network.visual.proj.add_(1)
     with pytest.raises(TypeError):
         encoder.cached_images(SCENES)
+
+
+def test_features_follow_the_pixels_of_images_whatever_their_dataset(encoder, monkeypatch):
+    class Own(PairedDataset):
+        keys, captions = ["0"], [("a dog",)]
+        colour = "red"
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return ImageCaptions(Image.new("RGB", (8, 8), self.colour), self.captions[0], "0")
+
+    encoder.cached_images(Own())
+    monkeypatch.setattr(Numbered, "images", None)
+    encoder.cached_images(Own())
+    monkeypatch.setattr(Own, "colour", "blue")
+    with pytest.raises(TypeError):
+        encoder.cached_images(Own())
 
 
 def test_the_model_stays_frozen(encoder):

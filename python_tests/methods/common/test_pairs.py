@@ -53,6 +53,11 @@ def test_region_features_are_no_images(features):
         open_image_pairs(DataConfig(source=str(features)))
 
 
+def test_a_part_without_images_is_named():
+    with pytest.raises(ValueError, match="validation is a part without images"):
+        open_pairs(DataConfig(scenes=SceneConfig(train=4, validation=0, test=3)))
+
+
 def test_a_missing_source_is_named():
     with pytest.raises(FileNotFoundError, match=r"data\.source is 'nowhere'; expected 'scenes' or"):
         open_pairs(DataConfig(source="nowhere"))

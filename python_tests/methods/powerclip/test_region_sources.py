@@ -61,10 +61,19 @@ def test_masks_lie_where_the_model_sees_them(model, tmp_path):
 
 
 def test_an_image_without_masks_has_no_regions(model, tmp_path):
-    path = tmp_path / "masks.json"
-    path.write_text(json.dumps([]))
-    draw = open_regions(RegionConfig("masks", masks=path), None, Photos(), model)
+    Image.fromarray(np.zeros((40, 60), np.uint8)).save(tmp_path / "0001.png")
+    draw = open_regions(RegionConfig("masks", masks=tmp_path), None, Photos(), model)
     assert draw(0, np.random.default_rng(0)).shape == (0, 64)
+
+
+def test_masks_and_boxes_of_other_images_are_refused(model, tmp_path):
+    path = tmp_path / "others.json"
+    path.write_text(json.dumps([]))
+    with pytest.raises(ValueError, match=r"regions\.masks is a file of masks of none of 1 images"):
+        open_regions(RegionConfig("masks", masks=path), None, Photos(), model)
+    path.write_text(json.dumps([{"image_id": "2.jpg", "bbox": [1, 2, 3, 4], "score": 1}]))
+    with pytest.raises(ValueError, match="detections is a file of boxes of none of 1 images"):
+        open_regions(RegionConfig("boxes"), path, Photos(), model)
 
 
 def test_detections_without_effect_are_refused(model):
