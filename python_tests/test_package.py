@@ -66,7 +66,7 @@ assert embedding.grad is not None
 def test_a_subpackage_without_what_it_needs_names_the_extra():
     child = light("import alignops; alignops.training")
     sentence = (
-        "ImportError: alignops.training needs accelerate, which is not installed; "
+        "ImportError: alignops.training needs jsonargparse, which is not installed; "
         'install it with: pip install "alignops[train]"'
     )
     assert child.stderr.splitlines()[-1] == sentence

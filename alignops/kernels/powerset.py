@@ -277,7 +277,12 @@ def powerset_similarity_backward(
 
 
 def _launch_by_pairs(
-    kernel: Kernel, regions: Tensor, phrases: Tensor, tau: float | Tensor, zeta: float, **arguments: Any
+    kernel: Kernel,
+    regions: Tensor,
+    phrases: Tensor,
+    tau: float | Tensor,
+    zeta: float,
+    **arguments: Any,
 ) -> None:
     """Start a kernel whose programs own some images and some texts."""
     (images, m, dim), (texts, k) = regions.shape, phrases.shape[:2]
