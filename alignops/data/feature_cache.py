@@ -163,15 +163,20 @@ class FeatureCache:
         self,
         compute: Callable[[range], Sequence[Features]],
         *,
+        before: Callable[[Sequence[range]], None] | None = None,
         description: str = "Computing features",
     ) -> None:
         """Compute and write whatever is missing or damaged, showing the progress.
 
         Args:
             compute: from a run of items to the features of each.
+            before: called once with all that is missing, if anything is, before the first
+                `compute`: for what takes less time together.
             description: beside the progress.
         """
         missing = self.missing()
+        if missing and before is not None:
+            before(missing)
         for items in track(missing, description, len(missing)):
             self.write(items, compute(items))
 

@@ -42,9 +42,8 @@ def recipe(config: ComAlignConfig) -> Recipe:
 
 
 def prepare(config: ComAlignConfig) -> Path:
-    """Compute the frozen features of the training pairs."""
-    _encoder(config).cached_pairs(open_image_pairs(config.data).train)
-    return config.features
+    """Compute the frozen features of all pairs."""
+    return _encoder(config).prepare(open_image_pairs(config.data))
 
 
 def load_scorer(config: ComAlignConfig, folder: Path) -> ComAlignScorer:
@@ -56,7 +55,7 @@ def load_scorer(config: ComAlignConfig, folder: Path) -> ComAlignScorer:
 
 def _encoder(config: ComAlignConfig) -> ComponentEncoder:
     boxes = BoxSource(config.data.detections)
-    return ComponentEncoder(config.base.load(), config.features, boxes, config.components)
+    return ComponentEncoder(config.base.load(), config.features_folder, boxes, config.components)
 
 
 def _untrained(config: ComAlignConfig) -> ComAlignScorer:
