@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from alignops.methods.aahr.examples import AahrExamples, collate_pairs
 from alignops.methods.aahr.features import LocalEncoder, Regions
 from alignops.methods.aahr.objective import AahrEncoderConfig, AahrLossConfig, AahrObjective
@@ -13,6 +11,7 @@ from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.frozen import FrozenConfig
 from alignops.methods.common.method import Method
 from alignops.methods.common.pairs import open_pairs
+from alignops.methods.common.seeding import seed_generators
 from alignops.models import BertWords
 from alignops.settings import refuse_unused
 from alignops.training import Recipe, Run
@@ -49,7 +48,7 @@ def recipe(config: AahrConfig) -> Recipe:
     pairs = open_pairs(config.data).train
     features = _encoder(config)
     examples = AahrExamples(features.cached_pairs(pairs), config.drop)
-    torch.manual_seed(config.loop.seed)
+    seed_generators(config.loop.seed)
     objective = AahrObjective(*examples.sizes, config.encoder, config.losses, config.loop.steps)
 
     def save(run: Run) -> None:
