@@ -1,10 +1,10 @@
-"""Powerset similarity through PowerCLIP's aggregators; similarities are never stored.
+"""Powerset similarity by PowerCLIP's aggregators; similarities are never stored.
 
 Forward, a program owns some images and some texts. Rows of a tile are regions of its images,
-columns are its texts, each with one phrase at a time: nothing is reduced across texts, and phrases
-need no padding. Backward, the same programs first write the weight of every phrase of every pair,
-a softmax of sums over regions. A program of the second kernel then owns a slice of some rows'
-gradients, of regions or of phrases, and computes the tiles of those rows again.
+columns are its texts, one phrase of each at a time: nothing is reduced across texts, and phrases
+need no padding. Backward, the same programs first write the weight of each phrase of each pair, a
+softmax of sums over regions. A program of the second kernel then owns a slice of some rows'
+gradients, of regions or of phrases, and recomputes the tiles of those rows.
 """
 
 from typing import Any
@@ -32,11 +32,11 @@ _LOG_2 = tl.constexpr(0.6931471805599453)
 
 @triton.jit
 def _aggregate(s, region_valid, tau, zeta, IMAGES: tl.constexpr, CHUNK: tl.constexpr):
-    """Sums over regions (IMAGES, columns) inside NLA-T1 and NLA-T2, of a tile of similarities."""
+    """Sums over regions inside NLA-T1 and NLA-T2 of a tile of similarities: (IMAGES, columns)."""
     x = tl.abs(s) / tau
     log1p = tl.log(1.0 + tl.exp(-x))
     softplus = tl.maximum(s, 0.0, propagate_nan=tl.PropagateNan.ALL) + tau * log1p
-    # softplus - tau log 2, by the series of logcosh(x / 2) where that would cancel.
+    # softplus - tau log 2; where that would cancel, by the series of logcosh(x / 2).
     square = x * x
     series = square * (1 / 8 + square * (-1 / 192 + square * (1 / 2880 - square * (17 / 645120))))
     excess = tl.where(x < 0.5, s * 0.5 + tau * series, softplus - tau * _LOG_2)
@@ -56,9 +56,9 @@ def _phrase(
     Bi, Bt, M, K, D, tau, zeta,
     IMAGES: tl.constexpr, CHUNK: tl.constexpr, BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Sums over regions (IMAGES, texts) for a phrase of each text: 0 and -inf where it is invalid.
+    """Sums over regions for one phrase of each text, (IMAGES, texts); 0 and -inf if it is invalid.
 
-    Also which phrases are valid, and how many regions of each image.
+    Also the mask of valid phrases and the number of valid regions of each image.
     """
     row = tl.arange(0, IMAGES * CHUNK)
     image = first_image + row // CHUNK
@@ -93,7 +93,7 @@ def _forward(
     image_block, text_block = tile_of_program(tl.cdiv(Bi, IMAGES), tl.cdiv(Bt, TEXTS))
     first_image = image_block.to(tl.int64) * IMAGES
     text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
-    # A logsumexp over nodes as exp(top / tau) * total, and the sum over nodes.
+    # exp(top / tau) * total is the sum of exponentials over phrases; upper_sum is a plain sum.
     top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
     total = tl.zeros((IMAGES, TEXTS), tl.float32)
     upper_sum = tl.zeros((IMAGES, TEXTS), tl.float32)
@@ -129,8 +129,8 @@ def _phrase_weights(
 ):  # fmt: skip
     """Half the gradient of r2t times the softmax over phrases, (Bi, Bt, K).
 
-    The nodes themselves are kept there meanwhile, so that weights sum to 1 however large rounding
-    errors of nodes are beside tau: computed twice, in another order, they would differ.
+    `weights` holds the nodes meanwhile. Recomputed in another order they would differ by rounding,
+    and for a small tau the softmax would not sum to 1.
     """
     image_block, text_block = tile_of_program(tl.cdiv(Bi, IMAGES), tl.cdiv(Bt, TEXTS))
     first_image = image_block.to(tl.int64) * IMAGES
@@ -145,7 +145,7 @@ def _phrase_weights(
         )  # fmt: skip
         tl.store(weights + pair * K + phrase, node, mask=inside)
 
-    tl.debug_barrier()  # nodes may come back to other threads
+    tl.debug_barrier()  # other threads may read a node than wrote it
     top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
     for phrase in range(0, K):
         node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
@@ -162,7 +162,7 @@ def _phrase_weights(
 
 @triton.jit
 def _places(row, Bt, M, K, OF_REGIONS: tl.constexpr):
-    """Where what belongs to rows of a side begins in (Bi, Bt, K) weights and in (Bi, Bt) shares."""
+    """Offsets of a side's rows into the weights (Bi, Bt, K) and the shares (Bi, Bt)."""
     if OF_REGIONS:
         return row // M * Bt * K, row // M * Bt
     else:
@@ -176,7 +176,7 @@ def _backward(
     OF_REGIONS: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_Y: tl.constexpr, SLICE: tl.constexpr,
     BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of x: regions, met by phrases, or phrases, met by regions."""
+    """Gradient of x: of regions, with y the phrases, or the reverse."""
     slices = tl.cdiv(D, SLICE)
     block, own_slice = tl.program_id(0) // slices, tl.program_id(0) % slices
     x_row = block.to(tl.int64) * BLOCK_X + tl.arange(0, BLOCK_X)
@@ -214,7 +214,7 @@ def powerset_similarity(
     tau: float | Tensor = 0.001,
     zeta: float = 0.75,
 ) -> tuple[Tensor, Tensor]:
-    """(r2t, t2r), as `alignops::powerset_similarity`."""
+    """Compute `alignops::powerset_similarity`: (r2t, t2r)."""
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
     )
@@ -237,7 +237,7 @@ def powerset_similarity_backward(
     tau: float | Tensor,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of regions and phrases, as `alignops::powerset_similarity_backward`."""
+    """Compute `alignops::powerset_similarity_backward`: gradients of regions and phrases."""
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
     )
@@ -284,7 +284,7 @@ def _launch_by_pairs(
     zeta: float,
     **arguments: Any,
 ) -> None:
-    """Start a kernel whose programs own some images and some texts."""
+    """Launch a kernel whose programs own some images and some texts."""
     (images, m, dim), (texts, k) = regions.shape, phrases.shape[:2]
     side = 32 if regions.dtype == torch.float32 else 64
     chunk = _chunk(m, side)
@@ -299,6 +299,6 @@ def _launch_by_pairs(
 
 
 def _chunk(m: int, rows: int) -> int:
-    """Regions of an image in a tile at a time: the power of two, from 4 on, that pads least."""
+    """Regions of an image per tile: the power of two, at least 4, that pads least."""
     powers = [2**exponent for exponent in range(2, 8) if 2**exponent <= rows]
     return min(powers, key=lambda chunk: (triton.cdiv(m, chunk) * chunk, -chunk))

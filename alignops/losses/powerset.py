@@ -26,15 +26,15 @@ _DIRECTIONS = (("r2t", "t2r"), ("t2r", "r2t"), ("r2t",), ("t2r",))
 class PowersetTripletLoss(nn.Module):
     """Hinge on the hardest negative of `S = t2r + r2t`, both ways (PowerCLIP, arXiv 2511.23170).
 
-    With `l(X) = 1/B sum_i max(max_{j != i} X_ij - X_ii + margin, 0)` the loss is l(S) + l(S^T), S
-    being `alignops.powerset_similarity`. An image without a region, or a caption without a phrase,
-    takes its pair out, as an anchor and as a negative. The paper does not state its margin.
+    With `l(X) = 1/B sum_i max(max_{j != i} X_ij - X_ii + margin, 0)` the loss is l(S) + l(S^T),
+    where S is `alignops.powerset_similarity`. A pair whose image has no region or whose caption has
+    no phrase is left out, as anchor and as negative. The paper does not state its margin.
 
     Args:
         tau: temperature of the aggregators.
         zeta: interpolation between the bounds of r2t.
-        margin: by how much a pair shall be ahead of its hardest negative.
-        directions: of the similarity; both, or one as an ablation.
+        margin: required lead of a pair over its hardest negative.
+        directions: terms of S: both, or one as an ablation.
         subsets: False aligns single regions, by `alignops.fgm_similarity`, as an ablation.
 
     Raises:
@@ -64,7 +64,7 @@ class PowersetTripletLoss(nn.Module):
         region_mask: Tensor | None = None,
         phrase_mask: Tensor | None = None,
     ) -> Tensor:
-        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as those of `forward`."""
+        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as in `forward`."""
         if self.subsets:
             r2t, t2r = powerset_similarity(
                 regions, phrases, region_mask, phrase_mask, tau=self.tau, zeta=self.zeta
@@ -95,9 +95,9 @@ class PowersetTripletLoss(nn.Module):
 
         Raises:
             TypeError: an argument's type is not one of the above.
-            ValueError: the arguments do not fit together: one caption per image.
+            ValueError: the arguments do not fit together, or there is not one caption per image.
         """
-        # Jagged regions come back padded, with the mask that says which images have any.
+        # Jagged regions come back padded, with a mask that tells which images have any.
         regions, phrases, region_mask, phrase_mask = component_pair(
             regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
         )
