@@ -1,7 +1,7 @@
-"""The `alignops` command: parses arguments, calls the package, prints the outcome.
+"""The `alignops` command: parses arguments, calls the package, prints the result.
 
-A user's mistake is one sentence on stderr and exit code 2. Set ALIGNOPS_DEBUG=1 for the traceback.
-Imports are inside the commands, so that each loads only what it uses.
+A user's mistake gives one sentence on stderr and exit code 2; ALIGNOPS_DEBUG=1 adds the traceback.
+Each command imports what it uses, so the others start fast.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Similarity over all subsets of regions, enumerated: what PowerCLIP (arXiv 2511.23170) approximates.
+"""The similarity over all subsets of regions that PowerCLIP (arXiv 2511.23170) approximates.
 
 Shapes: regions (Bi, M, D) with M <= 20, phrases (Bt, K, D); s[m, B] = <region m, phrase B>, and for
 a subset A of the regions Q[A, B] = sum over m in A of s[m, B]; the empty subset counts.
