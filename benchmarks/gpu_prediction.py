@@ -62,10 +62,9 @@ GPUS = (
 )
 
 
-def _backward_of_powerset(a: dict[str, Any], tiles: int) -> int:
-    rows = a["IMAGES"] * a["CHUNK"] * a["BLOCK_Y"]
-    computed = 1 if a["WHOLE"] else 1 + cdiv(a["M"], a["CHUNK"])
-    return tiles * rows * (computed * a["D"] + a["SLICE"])
+def _by_pairs(a: dict[str, Any]) -> int:
+    """Of a kernel of powerset whose programs own some images and some texts."""
+    return (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
 
 
 # Multiplications by a program, from its arguments: padding and what is computed again are in them.
@@ -79,14 +78,10 @@ PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
         a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * a["SLICE"]
     ),
     "fgm_backward_gather": lambda a: 0,  # too few to count
-    "powerset_forward": lambda a: (
-        (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
-    ),
-    "powerset_backward_regions": lambda a: _backward_of_powerset(
-        a, cdiv(a["phrase_rows"], a["BLOCK_Y"])
-    ),
-    "powerset_backward_phrases": lambda a: _backward_of_powerset(
-        a, cdiv(a["Bi"], a["IMAGES"]) * cdiv(a["M"], a["CHUNK"])
+    "powerset_forward": _by_pairs,
+    "powerset_nodes": _by_pairs,
+    "powerset_backward": lambda a: (
+        a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * (a["D"] + a["SLICE"])
     ),
     "logsumexp_forward": lambda a: a["BLOCK_X"] * a["BLOCK_Y"] * a["D"],
     "logsumexp_combine": lambda a: 0,

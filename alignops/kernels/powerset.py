@@ -2,9 +2,9 @@
 
 Forward, a program owns some images and some texts. Rows of a tile are regions of its images,
 columns are its texts, each with one phrase at a time: nothing is reduced across texts, and phrases
-need no padding. Backward, the same programs first write the weight of every phrase of every pair,
-a softmax of sums over regions. A program of the second kernel then owns a slice of some rows'
-gradients, of regions or of phrases, and computes the tiles of those rows again.
+need no padding. Backward, the same programs first write the sum over regions for every phrase of
+every pair, which torch makes softmax weights of. A program of the second kernel then owns a slice
+of some rows' gradients, of regions or of phrases, and computes the tiles of those rows again.
 """
 
 from typing import Any
@@ -122,42 +122,24 @@ def _forward(
 
 
 @triton.jit(do_not_specialize=["Bi", "Bt", "M", "K", "tau", "zeta"])
-def _phrase_weights(
-    regions, phrases, region_mask, phrase_mask, grad_r2t, weights, Bi, Bt, M, K, D, tau, zeta,
+def _nodes(
+    regions, phrases, region_mask, phrase_mask, nodes, Bi, Bt, M, K, D, tau, zeta,
     IMAGES: tl.constexpr, CHUNK: tl.constexpr, TEXTS: tl.constexpr, BLOCK_D: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Half the gradient of r2t times the softmax over phrases, (Bi, Bt, K).
-
-    The nodes themselves are kept there meanwhile, so that weights sum to 1 however large rounding
-    errors of nodes are beside tau: computed twice, in another order, they would differ.
-    """
+    """What r2t is a logsumexp of, (Bi, Bt, K)."""
     image_block, text_block = tile_of_program(tl.cdiv(Bi, IMAGES), tl.cdiv(Bt, TEXTS))
     first_image = image_block.to(tl.int64) * IMAGES
     image = first_image + tl.arange(0, IMAGES)
     text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
-    pair = (image * Bt)[:, None] + text[None, :]
     inside = (image < Bi)[:, None] & (text < Bt)[None, :]
     for phrase in range(0, K):
         _, node, _, _ = _phrase(
             regions, phrases, region_mask, phrase_mask, first_image, text, phrase,
             Bi, Bt, M, K, D, tau, zeta, IMAGES, CHUNK, BLOCK_D, PRECISION,
         )  # fmt: skip
-        tl.store(weights + pair * K + phrase, node, mask=inside)
-
-    tl.debug_barrier()  # nodes may come back to other threads
-    top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
-    for phrase in range(0, K):
-        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
-        top = tl.maximum(top, node)
-    total = tl.zeros((IMAGES, TEXTS), tl.float32)
-    for phrase in range(0, K):
-        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
-        total += tl.exp((node - top) / tau)
-    share = tl.load(grad_r2t + pair, mask=inside, other=0.0) * 0.5 / total
-    for phrase in range(0, K):
-        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
-        tl.store(weights + pair * K + phrase, share * tl.exp((node - top) / tau), mask=inside)
+        place = (image * Bt * K)[:, None] + (text * K + phrase)[None, :]
+        tl.store(nodes + place, node, mask=inside)
 
 
 @triton.jit
@@ -250,11 +232,14 @@ def powerset_similarity_backward(
     if 0 in (m, k):
         return grad_regions, grad_phrases
 
-    weights = grad_r2t.new_empty(*shape, k)
+    nodes = grad_r2t.new_empty(*shape, k)
     _launch_by_pairs(
-        _phrase_weights, regions, phrases, tau, zeta,
-        region_mask=region_mask, phrase_mask=phrase_mask, grad_r2t=grad_r2t, weights=weights,
+        _nodes, regions, phrases, tau, zeta,
+        region_mask=region_mask, phrase_mask=phrase_mask, nodes=nodes,
     )  # fmt: skip
+    # Of these very nodes, so that the sum is 1 however large their rounding errors are beside tau:
+    # computed again, in another order, they would differ.
+    weights = torch.softmax(nodes.div_(tau), -1).mul_(grad_r2t.unsqueeze(-1) / 2)
     rows, widest = (32, 64) if regions.dtype == torch.float32 else (64, 256)
     own_slice = min(max(triton.next_power_of_2(dim), 16), widest)
     of_regions = regions, region_mask, len(regions) * m

@@ -10,7 +10,7 @@ from alignops.kernels.launch import configurations, pipelines, precision, record
 
 KERNELS = {
     "fgm_forward", "fgm_backward_dense", "fgm_backward_gather", "powerset_forward",
-    "powerset_phrase_weights", "powerset_backward", "logsumexp_forward", "logsumexp_combine",
+    "powerset_nodes", "powerset_backward", "logsumexp_forward", "logsumexp_combine",
     "logsumexp_backward", "scan_forward",
 }  # fmt: skip
 ON_TENSOR_CORES = KERNELS - {"fgm_backward_gather", "logsumexp_combine"}
