@@ -62,11 +62,6 @@ GPUS = (
 )
 
 
-def _by_pairs(a: dict[str, Any]) -> int:
-    """Of a kernel of powerset whose programs own some images and some texts."""
-    return (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
-
-
 # Multiplications by a program, from its arguments: padding and what is computed again are in them.
 PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
     "fgm_forward": lambda a: (
@@ -78,8 +73,9 @@ PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
         a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * a["SLICE"]
     ),
     "fgm_backward_gather": lambda a: 0,  # too few to count
-    "powerset_forward": _by_pairs,
-    "powerset_nodes": _by_pairs,
+    "powerset_forward": lambda a: (
+        (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
+    ),
     "powerset_backward": lambda a: (
         a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * (a["D"] + a["SLICE"])
     ),
