@@ -4,8 +4,10 @@ The variants are the same sources compiled for growing instruction sets; only on
 Without any, the package works on the reference implementation.
 """
 
+import ctypes
 import importlib
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,14 @@ def load() -> dict[str, Any]:
         torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     except OSError as error:
         return built | {"loaded": False, "reason": f"{library.name} could not be loaded: {error}"}
+    _watch_signals(compiled, library)
     return built | {"loaded": True, "cpu_capability": capability}
+
+
+def _watch_signals(compiled: Any, library: Path) -> None:
+    """Let Ctrl-C end a long call of the main thread, the one in which Python handles signals."""
+    if threading.current_thread() is threading.main_thread():
+        ctypes.CDLL(str(library)).alignops_watch_signals(ctypes.c_void_p(compiled.signal_check()))
 
 
 def _wanted_capability(supported: str) -> str:

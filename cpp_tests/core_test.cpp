@@ -172,6 +172,56 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   }
 }
 
+/// SCAN's matching, which has no gradient, of components of any norm.
+template <class T>
+void check_scan(const Sizes& sizes) {
+  const T slope = T(0.25);
+  std::mt19937 random(sizes.dim + 31 * sizes.n);
+  Problem<double> problem(sizes, random);
+  const auto normalised = [](Side<double>& side) {
+    const auto components = side.components();
+    for (int64_t row = 0; row < components.rows(); ++row) {
+      double* at = side.values.data() + components.source(row) * side.dim;
+      for (int64_t d = 0; d < side.dim; ++d) at[d] *= std::ldexp(1.0, row % 3 * 700 - 700);
+      normalise(at, side.dim, at);
+    }
+  };
+  normalised(problem.x);
+  normalised(problem.y);
+  const Outputs<double> expected = of_pairs(problem, [&](auto c) {
+    for (auto& row : c) {
+      for (double& value : row) value = value > 0 ? value : slope * value;
+    }
+    const auto norm_of = [](const std::vector<double>& values) {
+      const double length = norm(values);
+      return length > 0 ? length : 1;
+    };
+    std::vector<double> best_row(c[0].size(), kLowest<double>);
+    double a = 0, b = 0;
+    for (const auto& row : c) {
+      double best = kLowest<double>;
+      for (size_t l = 0; l < row.size(); ++l) {
+        best = std::max(best, row[l] / norm_of(column(c, l)));
+        best_row[l] = std::max(best_row[l], row[l] / norm_of(row));
+      }
+      a += best / c.size();
+    }
+    for (double best : best_row) b += best / best_row.size();
+    return std::pair(a, b);
+  });
+
+  const Problem<T> own = converted<T>(problem, sizes);
+  const auto x = own.x.components(), y = own.y.components();
+  std::vector<T> a(x.batch * y.batch), b(a.size());
+  if (x.rows() > 0 && y.rows() > 0) {
+    scan_forward<PlainRuntime>(x, y, slope, {a.data(), b.data()});
+  }
+  for (size_t i = 0; i < a.size(); ++i) {
+    expect_close<T>("SCAN", a[i], expected.a[i], 1);
+    expect_close<T>("SCAN", b[i], expected.b[i], 1);
+  }
+}
+
 }  // namespace
 }  // namespace alignops
 
@@ -188,6 +238,8 @@ int main() {
     check<Fgm>("FGM", size);
     check<Powerset>("powerset", size);
     check<ExactPowerset>("exact powerset", size);
+    check_scan<double>(size);
+    check_scan<float>(size);
     // Of nothing it is -inf, which has no slope.
     if (size.x_batch * size.n > 0) check<Logsumexp>("logsumexp", size);
   }

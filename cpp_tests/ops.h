@@ -13,6 +13,7 @@
 #include "core/fgm_forward.h"
 #include "core/logsumexp.h"
 #include "core/powerset.h"
+#include "core/scan.h"
 #include "plain_runtime.h"
 #include "problem.h"
 
@@ -210,14 +211,15 @@ class ExactPowerset {
 
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
-    for_each_tile<PlainRuntime>(
-        x_, y_, T(1), [&](int64_t) { return ExactPowersetForward<T>(x_, y_, a.data(), b.data()); });
+    for_each_tile<PlainRuntime>(x_, y_, T(1), [&](int64_t) {
+      return ExactPowersetForward<PlainRuntime, T>(x_, y_, a.data(), b.data());
+    });
     return {a, b};
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
     return dense_gradients(x_, y_, T(1), [&](int64_t) {
-      return ExactPowersetBackward<T>(x_, y_, grad.a.data(), grad.b.data());
+      return ExactPowersetBackward<PlainRuntime, T>(x_, y_, grad.a.data(), grad.b.data());
     });
   }
 

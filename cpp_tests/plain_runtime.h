@@ -26,6 +26,7 @@ struct PlainRuntime {
   }
 
   static int64_t threads() { return 3; }
+  static void poll() {}
 
   template <class MakeWorker>
   class Pool {

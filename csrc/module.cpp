@@ -1,6 +1,8 @@
-// alignops._C: what the compiled library is and what this CPU can run. Knows no torch.
+// alignops._C: what the compiled library is, what this CPU can run, and Python's signals. Knows no
+// torch.
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <string>
 
 namespace {
@@ -27,11 +29,21 @@ pybind11::dict build_info() {
   return info;
 }
 
+/// Run the handlers of signals that have arrived; throws what one of them raises. To be called
+/// without Python's lock.
+void check_signals() {
+  const pybind11::gil_scoped_acquire lock;
+  if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
-  m.doc() = "Build information and CPU capability of the compiled library.";
+  m.doc() = "Build information of the compiled library, CPU capability, Python's signals.";
   m.def("build_info", &build_info,
         "Compiler, torch version built against, and whether CUDA kernels are in.");
   m.def("cpu_capability", &cpu_capability, "avx512, avx2 or default.");
+  m.def(
+      "signal_check", [] { return reinterpret_cast<uintptr_t>(&check_signals); },
+      "Address of the C++ function that runs the handlers of pending signals.");
 }

@@ -11,7 +11,7 @@ def run_python(*arguments, **environment):
     """The finished process of `python <arguments>`, with its output as text."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env={**_environment(), **environment},
+        env={**inherited_environment(), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -21,7 +21,7 @@ def run_python(*arguments, **environment):
 def start_and_wait_for(script, folder, step):
     """Start a script that trains into a folder, and wait until its log has reached a step."""
     folder.mkdir()
-    process = subprocess.Popen([sys.executable, script, folder], env=_environment())
+    process = subprocess.Popen([sys.executable, script, folder], env=inherited_environment())
     log = folder / "log.jsonl"
     deadline = time.monotonic() + 120
     while not log.exists() or f'"step": {step},' not in log.read_text():
@@ -31,6 +31,7 @@ def start_and_wait_for(script, folder, step):
     return process
 
 
-def _environment():
+def inherited_environment():
+    """That of this process, with all that it imports from."""
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
     return {**os.environ, "PYTHONPATH": path}

@@ -30,7 +30,7 @@ from alignops.kernels.tiles import (
     valid,
 )
 from alignops.reference.components import accumulation_dtype
-from alignops.reference.fgm import argmax_dtype
+from alignops.reference.fgm import NOTHING_SAVED, argmax_dtype
 
 _NOBODY = tl.constexpr(2**31 - 1)
 _POWERS = [2**exponent for exponent in range(8)]
@@ -126,9 +126,11 @@ def fgm_similarity(
     (batch, n, _), (other, m, _) = x.shape, y.shape
     scores = accumulation_dtype(x.dtype)
     x_to_y, y_to_x = (x.new_zeros(batch, other, dtype=scores) for _ in range(2))
-    x_shape, y_shape = ((batch, other, n), (batch, other, m)) if save_argmax else ((0,), (0,))
-    x_argmax = x.new_empty(x_shape, dtype=argmax_dtype(m))
-    y_argmax = x.new_empty(y_shape, dtype=argmax_dtype(n))
+    if save_argmax:
+        x_argmax = x.new_empty((batch, other, n), dtype=argmax_dtype(m))
+        y_argmax = x.new_empty((batch, other, m), dtype=argmax_dtype(n))
+    else:
+        x_argmax, y_argmax = (x.new_empty(0, dtype=NOTHING_SAVED) for _ in range(2))
     if n == 0 or m == 0:
         return x_to_y, y_to_x, x_argmax, y_argmax
 

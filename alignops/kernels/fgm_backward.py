@@ -84,9 +84,10 @@ def _gather(
     for first in range(0, tl.where(x_valid, By, 0), BLOCK):
         j = first + tl.arange(0, BLOCK).to(tl.int64)
         pair = i * x_stride + j * y_stride
-        winner = tl.load(x_argmax + (pair * N + k), mask=j < By, other=0)
+        winner = tl.load(x_argmax + (pair * N + k), mask=j < By, other=0).to(tl.int32)
         y_row = j * M + winner
-        y_valid = valid(y_mask, y_row, j < By)
+        # Checking winners beforehand would wait for the device: no row is read behind the others.
+        y_valid = valid(y_mask, y_row, (j < By) & (winner >= 0) & (winner < M))
         weight = tl.load(x_share + pair, mask=y_valid, other=0.0)
         grad += weight[:, None] * load_rows(y, y_row, y_valid, first_d, D, SLICE)
 

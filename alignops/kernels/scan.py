@@ -87,6 +87,7 @@ def scan_similarity(
     if max(x.shape[1], y.shape[1]) > _TILE:
         return reference.scan_similarity(x, y, x_mask, y_mask, negative_slope)
     x, y, x_mask, y_mask = component_inputs(x, y, x_mask, y_mask)
+    x, y = reference.next_to_one(x), reference.next_to_one(y)
     batch, other = len(x), len(y)
     scores = accumulation_dtype(x.dtype)
     x_to_y, y_to_x = (x.new_zeros(batch, other, dtype=scores) for _ in range(2))

@@ -55,11 +55,10 @@ def multi_positive_contrastive_loss(
 
     Raises:
         TypeError: an argument's type is not one of the above.
-        ValueError: shapes, devices or embedding sizes do not fit together, or `reduction` is
-            unknown.
+        ValueError: shapes, devices or embedding sizes do not fit together, `reduction` is unknown,
+            or (on the CPU) a value of `text_image` is not the index of an image.
         NotImplementedError: `group` is given.
-        RuntimeError: a second derivative is asked for, or (on the CPU) a value of `text_image` is
-            not the index of an image.
+        RuntimeError: a second derivative is asked for.
     """
     if group is not None:
         raise NotImplementedError(

@@ -62,12 +62,12 @@ def _fake(
     save_argmax: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     x_to_y, y_to_x = pair_scores(x, y)
-    (batch, other_batch), n, m = x_to_y.shape, x.shape[1], y.shape[1]
-    x_shape, y_shape = (
-        ((batch, other_batch, n), (batch, other_batch, m)) if save_argmax else ((0,), (0,))
-    )
-    x_argmax = x.new_empty(x_shape, dtype=reference.argmax_dtype(m))
-    y_argmax = x.new_empty(y_shape, dtype=reference.argmax_dtype(n))
+    if not save_argmax:
+        nothing = x.new_empty(0, dtype=reference.NOTHING_SAVED)
+        return x_to_y, y_to_x, nothing, torch.empty_like(nothing)
+    n, m = x.shape[1], y.shape[1]
+    x_argmax = x.new_empty((*x_to_y.shape, n), dtype=reference.argmax_dtype(m))
+    y_argmax = x.new_empty((*x_to_y.shape, m), dtype=reference.argmax_dtype(n))
     return x_to_y, y_to_x, x_argmax, y_argmax
 
 

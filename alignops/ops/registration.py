@@ -6,6 +6,7 @@ precedence over the reference, which stays the kernel of every device without on
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -24,8 +25,29 @@ def define_op(
     qualified = f"alignops::{name}"
     torch.library.define(qualified, schema)
     torch.library.impl(qualified, "CompositeExplicitAutograd")(reference)
-    torch.library.register_fake(qualified)(fake)
-    _references[getattr(torch.ops.alignops, name).default] = reference
+    op = getattr(torch.ops.alignops, name).default
+    torch.library.register_fake(qualified)(_on_one_device(op, fake))
+    _references[op] = reference
+
+
+def _on_one_device(op: Any, kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel for arguments on one device; torch itself calls it where any is on its own."""
+    names = [argument.name for argument in op._schema.arguments]
+
+    @wraps(kernel)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        named = {**dict(zip(names, args, strict=False)), **kwargs}
+        tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
+        (first, expected), *others = tensors.items()
+        for name, tensor in others:
+            if tensor.device != expected.device:
+                raise ValueError(
+                    f"{name} is on {tensor.device}; expected the device of {first}, "
+                    f"{expected.device}"
+                )
+        return kernel(*args, **kwargs)
+
+    return run
 
 
 def use_triton(module: str, *names: str) -> None:
@@ -35,7 +57,8 @@ def use_triton(module: str, *names: str) -> None:
     the reference: it has no tensor cores to gain from, and it is the type for checking.
     """
     for name in names:
-        torch.library.impl(f"alignops::{name}", "cuda")(_on_cuda(module, name))
+        op = getattr(torch.ops.alignops, name).default
+        torch.library.impl(f"alignops::{name}", "cuda")(_on_one_device(op, _on_cuda(module, name)))
 
 
 def _on_cuda(module: str, name: str) -> Callable[..., Any]:

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from alignops.reference.components import accumulated, pairwise, pairwise_backward, valid
 
+# Of the empty tensors where no winners are saved: a compiler need not ask for sizes then.
+NOTHING_SAVED = torch.uint8
+
 
 def argmax_dtype(count: int) -> torch.dtype:
     """The smallest integer type that holds an index below `count`."""
@@ -31,15 +34,17 @@ def fgm_similarity(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Both directions (Bx, By), and the winners: over l (Bx, By, N), and over k (Bx, By, M).
 
-    The winner of an invalid component, or of one with nothing to match, is meaningless. With
-    `save_argmax=False` both index tensors are empty.
+    The winner of an invalid component, or of one with nothing to match, is meaningless, but the
+    index of a component: the backward refuses others. With `save_argmax=False` both index tensors
+    are empty.
     """
     x_valid, y_valid = valid(x, x_mask), valid(y, y_mask)
     s = pairwise(accumulated(x, x_mask), accumulated(y, y_mask))
     x_to_y, x_argmax = _mean_of_max(s, x_valid[:, None], y_valid[None])
     y_to_x, y_argmax = _mean_of_max(s.mT, y_valid[None], x_valid[:, None])
     if not save_argmax:
-        x_argmax, y_argmax = x_argmax.new_empty(0), y_argmax.new_empty(0)
+        nothing = x_argmax.new_empty(0, dtype=NOTHING_SAVED)
+        return x_to_y, y_to_x, nothing, torch.empty_like(nothing)
     return (
         x_to_y,
         y_to_x,

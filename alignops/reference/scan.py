@@ -10,11 +10,13 @@ A pair without a valid component on either side scores 0, and so does what has n
 valid component propagates.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from alignops.reference.components import accumulated, pairwise, valid
+from alignops.reference.components import accumulated, accumulation_dtype, pairwise, valid
 
 
 def scan_similarity(
@@ -36,7 +38,24 @@ def scan_similarity(
     )
 
 
+def next_to_one(components: Tensor) -> Tensor:
+    """Components times the power of two that brings the largest value of each next to 1.
+
+    No square overflows or vanishes then. Only subnormal values may lose digits.
+    """
+    if components.shape[-1] == 0:
+        return components
+    largest = components.detach().abs().amax(-1, keepdim=True)
+    exponent = torch.frexp(largest.to(accumulation_dtype(components.dtype))).exponent
+    # Bounded, so that neither power has to be a subnormal number.
+    limit = -round(math.log2(torch.finfo(components.dtype).tiny)) - 1
+    return components * torch.exp2(-exponent.clamp(-limit, limit).to(torch.float64)).to(
+        components.dtype
+    )
+
+
 def _normalised(components: Tensor) -> Tensor:
+    components = next_to_one(components)
     return components * _inverse(components.square().sum(-1, keepdim=True))
 
 

@@ -37,6 +37,16 @@ struct Components {
     }
   }
 
+  /// The same components with other values, stored alike.
+  template <class Value>
+  Components<Value> with_values(const Value* values) const {
+    Components<Value> result(values, nullptr, 0, count, dim);
+    result.batch = batch;
+    result.offsets = offsets;
+    result.sources = sources;
+    return result;
+  }
+
   int64_t rows() const { return offsets.back(); }
   int64_t valid(int64_t sample) const { return offsets[sample + 1] - offsets[sample]; }
   bool dense() const { return sources.empty() && rows() == batch * count; }

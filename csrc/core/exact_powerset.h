@@ -6,13 +6,19 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 
 #include "core/tiles.h"
 #include "core/vector.h"
 
 namespace alignops {
 
+// A walk takes up to seconds; whether it is still wanted is asked often enough, and seldom enough
+// to cost nothing.
+constexpr uint64_t kSubsetsPerPoll = 1024;
+
 /// Runs through the subsets of the regions of one pair (image, text).
+template <class Runtime>
 class SubsetWalk {
  public:
   explicit SubsetWalk(int64_t max_regions, int64_t max_phrases)
@@ -40,6 +46,7 @@ class SubsetWalk {
   void run(const Visit& visit, const Flip& flip) {
     visit();
     for (uint64_t code = 1; code < uint64_t(1) << regions_; ++code) {
+      if (code % kSubsetsPerPoll == 0) Runtime::poll();
       const int64_t m = __builtin_ctzll(code);
       const bool entered = ((code ^ (code >> 1)) >> m) & 1;
       const double sign = entered ? 1 : -1;
@@ -93,7 +100,7 @@ inline void for_each_pair(const Components<In>& regions, const Components<In>& p
 }
 
 /// Forward epilogue: r2t and t2r (images x texts, zeroed where nothing is valid) from one tile.
-template <class In>
+template <class Runtime, class In>
 class ExactPowersetForward {
   using T = Accumulator<In>;
 
@@ -130,12 +137,12 @@ class ExactPowersetForward {
 
   const Components<In>&regions_, &phrases_;
   T *const r2t_, *const t2r_;
-  SubsetWalk walk_;
+  SubsetWalk<Runtime> walk_;
 };
 
 /// Backward epilogue: of each similarity, the share of subsets that hold its region and are won by
 /// its phrase.
-template <class In>
+template <class Runtime, class In>
 class ExactPowersetBackward {
   using T = Accumulator<In>;
 
@@ -190,7 +197,7 @@ class ExactPowersetBackward {
 
   const Components<In>&regions_, &phrases_;
   const T *const grad_r2t_, *const grad_t2r_;
-  SubsetWalk walk_;
+  SubsetWalk<Runtime> walk_;
   Buffer<int64_t> wins_, wins_with_;
 };
 

@@ -11,75 +11,101 @@
 namespace alignops {
 
 // Gradients are summed a stretch of the embedding at a time: as many vectors as keep the
-// multiply-add units busy. The rows that they are summed from are copied first, stretch behind
-// stretch: those that lie a power of two apart would share a few cache sets.
+// multiply-add units busy, or as a short embedding fills. The rows that they are summed from are
+// copied first, stretch behind stretch: those that lie a power of two apart would share a few cache
+// sets.
 constexpr int64_t kStretchVectors = 8;
-template <class T>
-constexpr int64_t kStretch = kStretchVectors * kLanes<T>;
 
-/// A winner as the gradient sees it: `weight` times one of the other side's rows, whose stretch is
-/// `at` elements into the stretches of its batch.
+/// A winner as the gradient sees it: `weight` times one of the other side's rows, number `row` of
+/// its batch.
 template <class T>
 struct WeightedRow {
-  int32_t at;
+  int32_t row;
   T weight;
 };
 
 /// sum += weighted rows, over a stretch.
-template <class T>
+template <int kVectors, class T>
 inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>* last,
-                              const T* stretches, Vector<T> (&sum)[kStretchVectors]) {
+                              const T* stretches, Vector<T> (&sum)[kVectors]) {
   for (const WeightedRow<T>* item = first; item != last; ++item) {
-    const T* row = stretches + item->at;
-    for (int64_t v = 0; v < kStretchVectors; ++v)
-      sum[v] += item->weight * load(row + v * kLanes<T>);
+    const T* row = stretches + int64_t{item->row} * (kVectors * kLanes<T>);
+    for (int64_t v = 0; v < kVectors; ++v) sum[v] += item->weight * load(row + v * kLanes<T>);
   }
 }
+
+// Rows that are given are summed so many at a time where they are many: rounding errors grow with
+// the length of a sum.
+constexpr int64_t kSummedRows = 4096;
 
 // A stretch of the own rows of a task stays in the second level of cache, and of the rows that it
 // takes from in the first. But some samples of the other side are taken at once anyway: each visit
 // of an own row should find several winners.
 constexpr int64_t kOwnStretchBytes = 256 * 1024, kOtherStretchBytes = 24 * 1024;
 constexpr int64_t kMinOtherSamples = 4;
+// Where samples are large, so much of the other side is copied at a time, and so many of its rows
+// are listed, unless one sample is more.
+constexpr int64_t kMaxOtherBytes = 16 * 1024 * 1024, kMaxListed = 256 * 1024;
 // Tasks are made at least this many where the batch allows, so that a few threads find equal work.
 constexpr int64_t kMinTasks = 8;
 
-/// How many samples of `count` components fit with one stretch of each.
+/// How the gradient of one side is cut up; it follows from the problem alone.
 template <class T>
-inline int64_t samples_of(int64_t bytes, int64_t count) {
-  const int64_t sample_bytes = std::max<int64_t>(count, 1) * kStretch<T> * sizeof(T);
-  return std::max<int64_t>(1, bytes / sample_bytes);
-}
+struct FgmBackwardCuts {
+  int64_t vectors = 1, stretches;  // of a stretch, and of an embedding
+  int64_t own = 1, other = 1;      // samples of a task, and of the other side at a time
 
-/// How many own samples make a task.
-template <class In>
-int64_t fgm_backward_samples(const Components<In>& own) {
-  return std::clamp<int64_t>((own.batch + kMinTasks - 1) / kMinTasks, 1,
-                             samples_of<Accumulator<In>>(kOwnStretchBytes, own.count));
-}
+  template <class In>
+  FgmBackwardCuts(const Components<In>& own_side, const Components<In>& other_side) {
+    while (vectors < kStretchVectors && vectors * kLanes<T> < own_side.dim) vectors *= 2;
+    stretches = std::max<int64_t>((own_side.dim + width() - 1) / width(), 1);
+    const int64_t stretch_bytes = width() * sizeof(T);
+    const int64_t other_bytes = other_side.count * stretches * stretch_bytes;
+    other = std::max(fitting(kOtherStretchBytes, other_side.count * stretch_bytes),
+                     std::min(fitting(kMaxOtherBytes, other_bytes), kMinOtherSamples));
+    other = std::clamp<int64_t>(other_side.batch, 1, other);
+    own = std::clamp<int64_t>((own_side.batch + kMinTasks - 1) / kMinTasks, 1,
+                              fitting(kOwnStretchBytes, own_side.count * stretch_bytes));
+    own = std::min(own, fitting(kMaxListed, other * (own_side.count + other_side.count)));
+  }
+
+  int64_t width() const { return vectors * kLanes<T>; }
+
+ private:
+  /// How many of a size fit, at least 1.
+  static int64_t fitting(int64_t room, int64_t size) {
+    return std::max<int64_t>(room / std::max<int64_t>(size, 1), 1);
+  }
+};
 
 /// Gradient of one side, stored (B, count, dim) like its components: all of it is written, zeros
 /// where a component is invalid. A winner hands over its share of the mean times the row it met:
 /// own component k takes the row of its winner, one of every other sample, and is given the row of
 /// each component of the other side that it won. Two that chose each other, every other one, make
 /// one row with both weights.
-template <class In>
+///
+/// Rows of a batch of the other side, and those listed for a task, are counted in 32 bits: they are
+/// those of one sample, which has fewer than 2^31 as winners are int32 at most, or a batch of
+/// kMaxOtherBytes, a vector or more each, or kMaxListed.
+template <class Runtime, class In>
 class FgmBackward {
   using T = Accumulator<In>;
 
  public:
   FgmBackward(const Components<In>& own, const Components<In>& other, FgmSide<const T> own_side,
-              FgmSide<const T> other_side, In* grad_own, int64_t samples)
+              FgmSide<const T> other_side, In* grad_own, const FgmBackwardCuts<T>& cuts)
       : own_(own),
         other_(other),
         own_side_(own_side),
         other_side_(other_side),
         grad_own_(grad_own),
-        stretches_((own.dim + kStretch<T> - 1) / kStretch<T>),
-        samples_(samples),
-        batch_(std::max(samples_of<T>(kOtherStretchBytes, other.count), kMinOtherSamples)),
-        gradient_(samples_ * own.count * stretches_ * kStretch<T>),
-        others_(batch_ * other.count * stretches_ * kStretch<T>),
+        vectors_(cuts.vectors),
+        width_(cuts.width()),
+        stretches_(cuts.stretches),
+        samples_(cuts.own),
+        batch_(cuts.other),
+        gradient_(samples_ * own.count * stretches_ * width_),
+        others_(batch_ * other.count * stretches_ * width_),
         taken_(samples_ * own.count * batch_),
         found_(batch_ * other.count + 1),  // a row that is not given leaves one behind the end
         given_(samples_ * batch_ * other.count),
@@ -88,15 +114,30 @@ class FgmBackward {
   void operator()(int64_t task) {
     const int64_t begin = task * samples_, end = std::min(begin + samples_, own_.batch);
     const int64_t rows = (end - begin) * own_.count;
-    std::fill_n(gradient_.get(), rows * stretches_ * kStretch<T>, T(0));
+    std::fill_n(gradient_.get(), rows * stretches_ * width_, T(0));
     for (int64_t first = 0; first < other_.batch; first += batch_) {
+      Runtime::poll();
       const Pairs pairs{begin, end, first, std::min(first + batch_, other_.batch)};
       own_side_.argmax.with_type([&](const auto* own_argmax) {
         other_side_.argmax.with_type(
             [&](const auto* other_argmax) { find_winners(pairs, own_argmax, other_argmax); });
       });
       copy_others(pairs);
-      for (int64_t stretch = 0; stretch < stretches_; ++stretch) add_winners(pairs, stretch);
+      for (int64_t stretch = 0; stretch < stretches_; ++stretch) {
+        switch (vectors_) {
+          case 1:
+            add_winners<1>(pairs, stretch);
+            break;
+          case 2:
+            add_winners<2>(pairs, stretch);
+            break;
+          case 4:
+            add_winners<4>(pairs, stretch);
+            break;
+          default:
+            add_winners<kStretchVectors>(pairs, stretch);
+        }
+      }
     }
     write(begin, rows);
   }
@@ -135,16 +176,16 @@ class FgmBackward {
         const T own_share = own_side_.score[own_pair] / T(own_.valid(a));
         const T other_share = other_side_.score[other_pair] / T(other_.valid(b));
         const T shares[] = {own_share, own_share + other_share};
-        const int32_t at = (b - pairs.first) * other_count * kStretch<T>;
+        const int32_t first_row = (b - pairs.first) * other_count;
         WeightedRow<T>* const of_pair = taken + pair_number++;
         own_.for_each_valid(a, [=](int64_t k) {
           const int32_t l = of_own[k];
-          of_pair[k * batch] = {at + l * int32_t(kStretch<T>), shares[of_other[l] == k]};
+          of_pair[k * batch] = {first_row + l, shares[of_other[l] == k]};
         });
         other_.for_each_valid(b, [=, &found_count](int32_t l) {
           const int32_t k = of_other[l];
           const int32_t is_new = of_own[k] != l;
-          found[found_count] = {{at + l * int32_t(kStretch<T>), other_share}, k};
+          found[found_count] = {{first_row + l, other_share}, k};
           found_count += is_new;
           ends[k] += is_new;
         });
@@ -157,28 +198,36 @@ class FgmBackward {
   }
 
   /// Add what find_winners found to one stretch of the own rows' gradients.
+  template <int kVectors>
   void add_winners(const Pairs& pairs, int64_t stretch) const {
+    constexpr int64_t kWidth = kVectors * kLanes<T>;
     const int64_t rows = (pairs.end - pairs.begin) * own_.count;
     const int64_t other_rows = (pairs.last - pairs.first) * other_.count;
-    const T* const others = others_.get() + stretch * other_rows * kStretch<T>;
+    const T* const others = others_.get() + stretch * other_rows * kWidth;
     const WeightedRow<T>*taken = taken_.get(), *const given = given_.get();
     const int32_t* ends = given_ends_.get();
-    T* gradient = gradient_.get() + stretch * rows * kStretch<T>;
+    T* gradient = gradient_.get() + stretch * rows * kWidth;
     const int64_t count = own_.count, batch = batch_;
     for (int64_t a = pairs.begin; a < pairs.end; ++a) {
       int64_t taken_count = 0;
       for_each_pair(a, pairs, [&](int64_t) { ++taken_count; });
       own_.for_each_valid(a, [=](int64_t k) {
-        T* out = gradient + k * kStretch<T>;
-        Vector<T> sum[kStretchVectors];
-        for (int64_t v = 0; v < kStretchVectors; ++v) sum[v] = load(out + v * kLanes<T>);
+        T* out = gradient + k * kWidth;
+        Vector<T> sum[kVectors];
+        for (int64_t v = 0; v < kVectors; ++v) sum[v] = load(out + v * kLanes<T>);
         add_weighted_rows(taken + k * batch, taken + k * batch + taken_count, others, sum);
-        add_weighted_rows(given + ends[k], given + ends[k + 1], others, sum);
-        for (int64_t v = 0; v < kStretchVectors; ++v) store(out + v * kLanes<T>, sum[v]);
+        const WeightedRow<T>*row = given + ends[k], *const end = given + ends[k + 1];
+        for (; end - row > kSummedRows; row += kSummedRows) {
+          Vector<T> part[kVectors]{};
+          add_weighted_rows(row, row + kSummedRows, others, part);
+          for (int64_t v = 0; v < kVectors; ++v) sum[v] += part[v];
+        }
+        add_weighted_rows(row, end, others, sum);
+        for (int64_t v = 0; v < kVectors; ++v) store(out + v * kLanes<T>, sum[v]);
       });
       taken += count * batch;
       ends += count;
-      gradient += count * kStretch<T>;
+      gradient += count * kWidth;
     }
   }
 
@@ -199,24 +248,22 @@ class FgmBackward {
     for (int64_t row = 0; row < rows; ++row, from += other_.dim) {
       for (int64_t stretch = 0; stretch < stretches_; ++stretch) {
         const int64_t width = width_of(stretch);
-        T* to = others_.get() + (stretch * rows + row) * kStretch<T>;
-        for (int64_t d = 0; d < width; ++d) to[d] = static_cast<T>(from[stretch * kStretch<T> + d]);
-        std::fill(to + width, to + kStretch<T>, T(0));
+        T* to = others_.get() + (stretch * rows + row) * width_;
+        for (int64_t d = 0; d < width; ++d) to[d] = static_cast<T>(from[stretch * width_ + d]);
+        std::fill(to + width, to + width_, T(0));
       }
     }
   }
 
-  int64_t width_of(int64_t stretch) const {
-    return std::min(kStretch<T>, own_.dim - stretch * kStretch<T>);
-  }
+  int64_t width_of(int64_t stretch) const { return std::min(width_, own_.dim - stretch * width_); }
 
   /// Hand over the gradients of `rows` components from sample `begin` on.
   void write(int64_t begin, int64_t rows) const {
     In* to = grad_own_ + begin * own_.count * own_.dim;
     for (int64_t row = 0; row < rows; ++row, to += own_.dim) {
       for (int64_t stretch = 0; stretch < stretches_; ++stretch) {
-        const T* from = gradient_.get() + (stretch * rows + row) * kStretch<T>;
-        In* out = to + stretch * kStretch<T>;
+        const T* from = gradient_.get() + (stretch * rows + row) * width_;
+        In* out = to + stretch * width_;
         for (int64_t d = 0; d < width_of(stretch); ++d) out[d] = static_cast<In>(from[d]);
       }
     }
@@ -225,7 +272,7 @@ class FgmBackward {
   const Components<In>&own_, &other_;
   const FgmSide<const T> own_side_, other_side_;
   In* const grad_own_;
-  const int64_t stretches_, samples_, batch_;
+  const int64_t vectors_, width_, stretches_, samples_, batch_;
   Buffer<T> gradient_, others_;  // stretch behind stretch
   Buffer<WeightedRow<T>> taken_;
   Buffer<GivenRow> found_;
@@ -237,12 +284,12 @@ template <class Runtime, class In>
 void fgm_backward(const Components<In>& own, const Components<In>& other,
                   FgmSide<const Accumulator<In>> own_side,
                   FgmSide<const Accumulator<In>> other_side, In* grad_own) {
-  const int64_t samples = fgm_backward_samples(own);
+  const FgmBackwardCuts<Accumulator<In>> cuts(own, other);
   const auto make_worker = [&] {
-    return FgmBackward<In>(own, other, own_side, other_side, grad_own, samples);
+    return FgmBackward<Runtime, In>(own, other, own_side, other_side, grad_own, cuts);
   };
   typename Runtime::template Pool<decltype(make_worker)>(make_worker)
-      .run(0, (own.batch + samples - 1) / samples);
+      .run(0, (own.batch + cuts.own - 1) / cuts.own);
 }
 
 }  // namespace alignops

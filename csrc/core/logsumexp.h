@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/tiles.h"
 #include "core/vector.h"
@@ -202,10 +203,19 @@ class LogsumexpBackward {
 
   void operator()(T* tile, const Block& xb, const Block& yb) const {
     const Range<T> range(tile, xb.rows() * yb.rows());
-    range.close() ? weigh_close(tile, xb, yb, range.high) : weigh(tile, xb, yb);
+    const bool close = range.close() && moderate(grad_row_, xb) && moderate(grad_col_, yb);
+    close ? weigh_close(tile, xb, yb, range.high) : weigh(tile, xb, yb);
   }
 
  private:
+  /// Whether gradients times exp(40), as weigh_close has them on its way, are far from infinity.
+  static bool moderate(const T* grad, const Block& block) {
+    constexpr T kLargest = std::numeric_limits<T>::max() * T(1e-18);
+    bool result = true;
+    for (int64_t i = block.begin; i < block.end; ++i) result &= std::abs(grad[i]) <= kLargest;
+    return result;
+  }
+
   /// grad_row exp(s - row) + grad_col exp(s - col), as exp(s - top) times what row and column have
   /// of it.
   void weigh_close(T* tile, const Block& xb, const Block& yb, T top) const {

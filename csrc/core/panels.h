@@ -111,8 +111,8 @@ class PanelTile {
   }
 
   /// The similarities of rows [begin, end) with the panel that was packed last: those of row r
-  /// start at (r - begin) * stride().
-  const T* multiply(const Panel& panel, int64_t begin, int64_t end) {
+  /// start at (r - begin) * stride(), and are the caller's to change.
+  T* multiply(const Panel& panel, int64_t begin, int64_t end) {
     alignops::multiply(rows_.load(begin, end, loaded_.get()), end - begin, rows_.dim, packed_.get(),
                        panel.columns(), tile_.get(), stride_);
     return tile_.get();
@@ -138,13 +138,13 @@ class SampleTile {
         tile_(rows, columns, shape, samples_ * rows.count) {}
 
   /// Call body(sample, s) for every sample of a run that has valid components; its similarities
-  /// with the panel start at s, stride() apart.
+  /// with the panel start at s, stride() apart, and are the body's to change.
   template <class Body>
   void for_each_sample(const Panel& panel, const Block& run, const Body& body) {
     tile_.pack(panel);
     for (int64_t first = run.first; first < run.last; first += samples_) {
       const int64_t last = std::min(first + samples_, run.last), begin = rows_.offsets[first];
-      const T* tile = tile_.multiply(panel, begin, rows_.offsets[last]);
+      T* tile = tile_.multiply(panel, begin, rows_.offsets[last]);
       for (int64_t sample = first; sample < last; ++sample) {
         if (rows_.valid(sample) == 0) continue;
         body(sample, tile + (rows_.offsets[sample] - begin) * tile_.stride());

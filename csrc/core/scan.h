@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/dot.h"
 #include "core/maximum.h"
@@ -18,11 +19,22 @@ inline T inverse_root(T square) {
   return square == 0 ? T(0) : 1 / std::sqrt(square);
 }
 
-/// 1 / norm of a valid component.
+/// Write an embedding divided by its norm. A power of two brings its largest value next to 1 first:
+/// no square overflows or vanishes then, whatever its norm is.
 template <class In>
-inline Accumulator<In> inverse_norm(const Components<In>& components, int64_t row) {
-  const In* at = components.data + components.source(row) * components.dim;
-  return inverse_root(dot(at, at, components.dim));
+inline void normalise(const In* from, int64_t dim, Accumulator<In>* to) {
+  using T = Accumulator<In>;
+  using Limits = std::numeric_limits<T>;
+  T largest = 0;
+  for (int64_t d = 0; d < dim; ++d) largest = std::max(largest, std::abs(static_cast<T>(from[d])));
+  int exponent = 0;
+  if (std::isfinite(largest)) std::frexp(largest, &exponent);
+  // Bounded, so that neither power has to be a subnormal number.
+  const T scale =
+      std::ldexp(T(1), std::clamp(-exponent, Limits::min_exponent, -Limits::min_exponent));
+  for (int64_t d = 0; d < dim; ++d) to[d] = scale * static_cast<T>(from[d]);
+  const T inverse = inverse_root(dot(to, to, dim));
+  for (int64_t d = 0; d < dim; ++d) to[d] *= inverse;
 }
 
 /// What the forward writes: both scores of sample i of the rows with sample j of the columns, at
@@ -32,54 +44,36 @@ struct ScanScores {
   T *row_to_column, *column_to_row;
 };
 
-/// Scores runs of row samples against panels of column samples. For one row sample and a
-/// vector of column samples, first the leaky cosines are kept with their sums of squares over
-/// either side, then the maxima are taken.
-template <class In>
+/// Scores runs of row samples against panels of column samples, both of norm 1. For one row sample
+/// and a vector of column samples, first the leaky cosines take the place of the cosines and leave
+/// their sums of squares over either side, then the maxima are taken.
+template <class T>
 class ScanForward {
-  using T = Accumulator<In>;
-
  public:
-  ScanForward(const Components<In>& rows, const Components<In>& columns, const T* row_inverse,
-              const T* column_inverse, T slope, ScanScores<T> scores, const PanelShape& shape)
+  ScanForward(const Components<T>& rows, const Components<T>& columns, T slope,
+              ScanScores<T> scores, const PanelShape& shape)
       : rows_(rows),
         columns_(columns),
-        row_inverse_(row_inverse),
-        column_inverse_(column_inverse),
         slope_(slope),
         scores_(scores),
-        stride_(padded<T>(shape.width)),
         tile_(rows, columns, shape),
-        packed_inverse_(shape.depth * stride_),
-        cosines_(rows.count * shape.depth * kLanes<T>),
         row_scale_(rows.count * kLanes<T>),
         column_scale_(shape.depth * kLanes<T>),
         column_best_(shape.depth * kLanes<T>) {}
 
   void operator()(const Panel& panel, const Block& run) {
-    pack_inverse(panel);
-    tile_.for_each_sample(panel, run, [&](int64_t sample, const T* s) {
+    tile_.for_each_sample(panel, run, [&](int64_t sample, T* s) {
       for (int64_t j = 0; j < panel.width(); j += kLanes<T>) score(panel, s, sample, j);
     });
   }
 
  private:
-  /// The inverse norms of the columns, in whole vectors: 0 where a sample has no such component.
-  void pack_inverse(const Panel& panel) {
-    std::fill_n(packed_inverse_.get(), panel.depth() * stride_, T(0));
-    for (int64_t l = 0; l < panel.depth(); ++l) {
-      for (int64_t j = 0; j < panel.active(l); ++j) {
-        packed_inverse_[l * stride_ + j] = column_inverse_[columns_.offsets[panel.samples[j]] + l];
-      }
-    }
-  }
-
-  /// One row sample, whose similarities start at s, with the column samples from number j on.
-  void score(const Panel& panel, const T* s, int64_t sample, int64_t j) {
+  /// One row sample, whose cosines start at s, with the column samples from number j on.
+  void score(const Panel& panel, T* s, int64_t sample, int64_t j) {
     int64_t depth = panel.depth();
     while (panel.active(depth - 1) <= j) --depth;
-    keep_cosines(panel, s, sample, j, depth);
-    const Vector<T> row_total = sum_maxima(panel, rows_.valid(sample), j, depth);
+    make_leaky(panel, s, rows_.valid(sample), j, depth);
+    const Vector<T> row_total = sum_maxima(panel, s, rows_.valid(sample), j, depth);
     Vector<T> column_total{};
     for (int64_t l = 0; l < depth; ++l) {
       column_total +=
@@ -93,18 +87,17 @@ class ScanForward {
     }
   }
 
-  void keep_cosines(const Panel& panel, const T* s, int64_t sample, int64_t j, int64_t depth) {
-    const int64_t first = rows_.offsets[sample], count = rows_.valid(sample);
+  void make_leaky(const Panel& panel, T* s, int64_t count, int64_t j, int64_t depth) {
     std::fill_n(column_scale_.get(), depth * kLanes<T>, T(0));
     for (int64_t k = 0; k < count; ++k) {
       Vector<T> squares{};
       for (int64_t l = 0; l < depth; ++l) {
-        const T* at = s + k * tile_.stride() + panel.offsets[l] + j;
-        const Vector<T> similarity = first_lanes(load(at), panel.active(l) - j, T(0));
-        const Vector<T> cosine =
-            similarity * (row_inverse_[first + k] * load(packed_inverse_.get() + l * stride_ + j));
+        T* const at = s + k * tile_.stride() + panel.offsets[l] + j;
+        const int64_t width = panel.active(l) - j;
+        const Vector<T> stored = load(at), cosine = first_lanes(stored, width, T(0));
         const Vector<T> leaky = cosine > Vector<T>{} ? cosine : slope_ * cosine;
-        store<T>(cosines_.get() + (k * depth + l) * kLanes<T>, leaky);
+        // The lanes behind the width belong to the next component.
+        store<T>(at, first_lanes<T>(leaky, width, stored));
         T* columns = column_scale_.get() + l * kLanes<T>;
         store<T>(columns, load(columns) + leaky * leaky);
         squares += leaky * leaky;
@@ -118,43 +111,42 @@ class ScanForward {
   }
 
   /// The sum over rows of their best column; column_best_ is the best row of each column.
-  Vector<T> sum_maxima(const Panel& panel, int64_t count, int64_t j, int64_t depth) {
+  Vector<T> sum_maxima(const Panel& panel, const T* s, int64_t count, int64_t j, int64_t depth) {
     std::fill_n(column_best_.get(), depth * kLanes<T>, kLowest<T>);
     Vector<T> total{};
     for (int64_t k = 0; k < count; ++k) {
       const Vector<T> row_scale = load(row_scale_.get() + k * kLanes<T>);
       Maximum<T, false> best;
       for (int64_t l = 0; l < depth; ++l) {
-        const Vector<T> cosine = load(cosines_.get() + (k * depth + l) * kLanes<T>);
+        const int64_t width = panel.active(l) - j;
+        const T* const at = s + k * tile_.stride() + panel.offsets[l] + j;
+        const Vector<T> cosine = first_lanes(load(at), width, T(0));
         Maximum<T, false> best_row(column_best_.get() + l * kLanes<T>, nullptr);
         best_row.take(cosine * row_scale, k);
         best_row.save(column_best_.get() + l * kLanes<T>, nullptr);
         const Vector<T> column_scale = load(column_scale_.get() + l * kLanes<T>);
-        best.take(first_lanes<T>(cosine * column_scale, panel.active(l) - j, kLowest<T>), l);
+        best.take(first_lanes<T>(cosine * column_scale, width, kLowest<T>), l);
       }
       total += best.value;
     }
     return total;
   }
 
-  const Components<In>&rows_, &columns_;
-  const T *const row_inverse_, *const column_inverse_;
+  const Components<T>&rows_, &columns_;
   const T slope_;
   const ScanScores<T> scores_;
-  const int64_t stride_;
-  SampleTile<In> tile_;
-  Buffer<T> packed_inverse_;
+  SampleTile<T> tile_;
   // Of one row sample and one vector of column samples; the scales are first sums of squares.
-  Buffer<T> cosines_, row_scale_, column_scale_, column_best_;
+  Buffer<T> row_scale_, column_scale_, column_best_;
 };
 
-/// Scores of every pair with valid components on both sides; the others are left as they are.
-template <class Runtime, class In>
-void scan_forward(const Components<In>& rows, const Components<In>& columns,
-                  const Accumulator<In>* row_inverse, const Accumulator<In>* column_inverse,
-                  Accumulator<In> slope, ScanScores<Accumulator<In>> scores) {
+/// Scores, of components of norm 1, of every pair with valid ones on both sides; the others are
+/// left as they are.
+template <class Runtime, class T>
+void scan_forward(const Components<T>& rows, const Components<T>& columns, T slope,
+                  ScanScores<T> scores) {
   for_each_panel<Runtime>(rows, columns, [&](const PanelShape& shape) {
-    return ScanForward<In>(rows, columns, row_inverse, column_inverse, slope, scores, shape);
+    return ScanForward<T>(rows, columns, slope, scores, shape);
   });
 }
 

@@ -2,10 +2,11 @@
 // computed into a buffer that a worker reuses, and hands them to an op's epilogue. A tile lives as
 // long as one call of the epilogue.
 //
-// The Runtime, given by the caller, has two functions and a class, so that nothing here knows a
+// The Runtime, given by the caller, has three functions and a class, so that nothing here knows a
 // BLAS or a thread pool:
 //   gemm(alpha, A, B, beta, C): C = alpha * A B + beta * C on Matrix views;
 //   threads(): how many a pool has;
+//   poll(): to be called now and then by a task that may last; throws when the call is to end;
 //   Pool(make_worker).run(first, last): calls worker(task) for each task of the range, each thread
 //   on a worker of its own that lasts as long as the pool.
 // No result depends on the number of threads. Nor do the blocks, unless an op's results are the

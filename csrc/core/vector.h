@@ -65,11 +65,15 @@ inline void store_first(T* to, Vector<T> v, int64_t width) {
 
 /// The first `width` lanes of a vector, `rest` in those behind them.
 template <class T>
-inline Vector<T> first_lanes(Vector<T> v, int64_t width, T rest) {
+inline Vector<T> first_lanes(Vector<T> v, int64_t width, Vector<T> rest) {
   if (width >= kLanes<T>) return v;
   Vector<Integer<T>> lane;
   for (int64_t i = 0; i < kLanes<T>; ++i) lane[i] = i;
-  return lane < static_cast<Integer<T>>(width) ? v : Vector<T>{} + rest;
+  return lane < static_cast<Integer<T>>(width) ? v : rest;
+}
+template <class T>
+inline Vector<T> first_lanes(Vector<T> v, int64_t width, T rest) {
+  return first_lanes<T>(v, width, Vector<T>{} + rest);
 }
 
 // Where b is NaN, these two return a: a running minimum or maximum passes over NaN.

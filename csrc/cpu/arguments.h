@@ -9,12 +9,13 @@
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 #include <torch/headeronly/util/BFloat16.h>
-#include <torch/headeronly/util/Exception.h>
 #include <torch/headeronly/util/Half.h>
 
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <sstream>
+#include <stdexcept>
 #include <vector>
 
 #include "core/components.h"
@@ -24,6 +25,15 @@ namespace alignops {
 using torch::headeronly::ScalarType;
 using Shape = torch::headeronly::IntHeaderOnlyArrayRef;
 using torch::stable::Tensor;
+
+/// Refuse an argument in a sentence, which Python raises as a ValueError.
+template <class... Parts>
+inline void check(bool holds, const Parts&... sentence) {
+  if (holds) return;
+  std::ostringstream text;
+  (text << ... << sentence);
+  throw std::invalid_argument(text.str());
+}
 
 /// The tensor laid out row-major. Torch's own function is asked only where there is something to
 /// do: a call of the dispatcher takes longer than a small problem.
@@ -44,7 +54,7 @@ inline auto dispatch(const Tensor& tensor, const Body& body) {
     case ScalarType::Half:
       return body(torch::headeronly::Half{});
     default:
-      STD_TORCH_CHECK(false, "expected float64, float32, bfloat16 or float16 tensors");
+      throw std::invalid_argument("expected float64, float32, bfloat16 or float16 tensors");
   }
 }
 
@@ -61,10 +71,9 @@ struct Pair {
   Pair(const Tensor& x, const Tensor& y, const std::optional<Tensor>& x_mask,
        const std::optional<Tensor>& y_mask, int64_t dims)
       : x(row_major(x)), y(row_major(y)) {
-    STD_TORCH_CHECK(x.dim() == dims && y.dim() == dims, "expected tensors of ", dims,
-                    " dimensions");
-    STD_TORCH_CHECK(x.scalar_type() == y.scalar_type(), "expected tensors of one type");
-    STD_TORCH_CHECK(x.size(dims - 1) == y.size(dims - 1), "expected one embedding size");
+    check(x.dim() == dims && y.dim() == dims, "expected tensors of ", dims, " dimensions");
+    check(x.scalar_type() == y.scalar_type(), "expected tensors of one type");
+    check(x.size(dims - 1) == y.size(dims - 1), "expected one embedding size");
     this->x_mask = checked_mask(x, x_mask);
     this->y_mask = checked_mask(y, y_mask);
   }
@@ -82,12 +91,10 @@ struct Pair {
   static std::optional<Tensor> checked_mask(const Tensor& tensor,
                                             const std::optional<Tensor>& mask) {
     if (!mask) return std::nullopt;
-    STD_TORCH_CHECK(mask->scalar_type() == ScalarType::Bool, "expected a bool mask");
-    STD_TORCH_CHECK(mask->dim() == tensor.dim() - 1,
-                    "expected a mask of the shape of its tensor less D");
+    check(mask->scalar_type() == ScalarType::Bool, "expected a bool mask");
+    check(mask->dim() == tensor.dim() - 1, "expected a mask of the shape of its tensor less D");
     for (int64_t d = 0; d < mask->dim(); ++d) {
-      STD_TORCH_CHECK(mask->size(d) == tensor.size(d),
-                      "expected a mask of the shape of its tensor less D");
+      check(mask->size(d) == tensor.size(d), "expected a mask of the shape of its tensor less D");
     }
     return row_major(*mask);
   }
@@ -104,20 +111,19 @@ struct Pair {
 
 /// A gradient or saved result, checked to be what the forward made, and contiguous.
 inline Tensor checked(const Tensor& tensor, Shape shape, ScalarType type) {
-  STD_TORCH_CHECK(tensor.scalar_type() == type,
-                  "expected gradients and saved results of the types that the forward returns");
-  STD_TORCH_CHECK(tensor.sizes() == shape,
-                  "expected gradients and saved results of the shapes that the forward returns");
+  check(tensor.scalar_type() == type,
+        "expected gradients and saved results of the types that the forward returns");
+  check(tensor.sizes() == shape,
+        "expected gradients and saved results of the shapes that the forward returns");
   return row_major(tensor);
 }
 
 /// The value of a 0-d tensor of type T.
 template <class T>
 inline T scalar(const Tensor& tensor) {
-  STD_TORCH_CHECK(
-      tensor.numel() == 1 &&
-          tensor.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
-      "expected a scale, or a loss's gradient, as a 0-d tensor of the accumulation type");
+  check(tensor.numel() == 1 &&
+            tensor.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
+        "expected a scale, or a loss's gradient, as a 0-d tensor of the accumulation type");
   return *static_cast<const T*>(tensor.const_data_ptr());
 }
 

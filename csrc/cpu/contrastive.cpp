@@ -22,12 +22,11 @@ class TextArguments {
         mean_(reduction == "mean"),
         image_of_(checked(text_image, {count_}, ScalarType::Long)) {
     if (text_is_positive) positive_ = checked(*text_is_positive, {count_}, ScalarType::Bool);
-    STD_TORCH_CHECK(mean_ || reduction == "sum", "reduction is ", reduction,
-                    "; expected mean or sum");
+    check(mean_ || reduction == "sum", "reduction is ", reduction, "; expected mean or sum");
     const int64_t* image_of = texts().image_of;
     for (int64_t k = 0; k < count_; ++k) {
-      STD_TORCH_CHECK(0 <= image_of[k] && image_of[k] < images_, "text_image[", k, "] is ",
-                      image_of[k], "; expected the index of one of ", images_, " images");
+      check(0 <= image_of[k] && image_of[k] < images_, "text_image[", k, "] is ", image_of[k],
+            "; expected the index of one of ", images_, " images");
     }
   }
 

@@ -17,7 +17,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity(const Tensor& regions, cons
                                                      const std::optional<Tensor>& region_mask,
                                                      const std::optional<Tensor>& phrase_mask) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
-  STD_TORCH_CHECK(regions.size(1) <= kMaxRegions, "expected at most ", kMaxRegions, " regions");
+  check(regions.size(1) <= kMaxRegions, "expected at most ", kMaxRegions, " regions");
   const ScalarType type = accumulation_type(regions);
   Tensor r2t = zeros({regions.size(0), phrases.size(0)}, type);
   Tensor t2r = zeros({regions.size(0), phrases.size(0)}, type);
@@ -26,7 +26,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity(const Tensor& regions, cons
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
     for_each_tile<TorchRuntime>(xs, ys, T(1), [&](int64_t) {
-      return ExactPowersetForward<In>(xs, ys, data<T>(r2t), data<T>(t2r));
+      return ExactPowersetForward<TorchRuntime, In>(xs, ys, data<T>(r2t), data<T>(t2r));
     });
   });
   return {r2t, t2r};
@@ -36,7 +36,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity_backward(
     const Tensor& grad_r2t, const Tensor& grad_t2r, const Tensor& regions, const Tensor& phrases,
     const std::optional<Tensor>& region_mask, const std::optional<Tensor>& phrase_mask) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
-  STD_TORCH_CHECK(regions.size(1) <= kMaxRegions, "expected at most ", kMaxRegions, " regions");
+  check(regions.size(1) <= kMaxRegions, "expected at most ", kMaxRegions, " regions");
   const ScalarType type = accumulation_type(regions);
   const int64_t images = regions.size(0), texts = phrases.size(0);
   const Tensor of_r2t = checked(grad_r2t, {images, texts}, type);
@@ -49,7 +49,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity_backward(
     accumulate_gradients<TorchRuntime>(
         xs, ys, T(1),
         [&](int64_t) {
-          return ExactPowersetBackward<In>(xs, ys, data<T>(of_r2t), data<T>(of_t2r));
+          return ExactPowersetBackward<TorchRuntime, In>(xs, ys, data<T>(of_r2t), data<T>(of_t2r));
         },
         grad_regions.rows(), grad_phrases.rows());
     return {grad_regions.finish(), grad_phrases.finish()};

@@ -2,6 +2,8 @@
 
 #include <torch/csrc/stable/library.h>
 
+#include <atomic>
+#include <limits>
 #include <tuple>
 
 #include "core/fgm_backward.h"
@@ -19,9 +21,36 @@ ScalarType argmax_type(int64_t count) {
   return count <= 1 << 15 ? ScalarType::Short : ScalarType::Int;
 }
 
+Tensor nothing_saved() { return zeros({0}, ScalarType::Byte); }
+
+/// Components are counted in 32 bits, as winners are.
+void check_counts(const Pair& pair) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  check(pair.x.size(1) <= kMost, "x has ", pair.x.size(1), " components; expected at most ", kMost);
+  check(pair.y.size(1) <= kMost, "y has ", pair.y.size(1), " components; expected at most ", kMost);
+}
+
 IndexArray index_array(const Tensor& argmax) {
   return {argmax.numel() > 0 ? argmax.mutable_data_ptr() : nullptr,
           static_cast<int64_t>(argmax.element_size())};
+}
+
+/// Refuse winners that are no index of `count` components, those of invalid ones too.
+void check_winners(const char* name, const Tensor& argmax, int64_t count) {
+  if (count == 0) return;  // nothing is read
+  index_array(argmax).with_type([&](const auto* winners) {
+    std::atomic<int64_t> wrong{0};
+    torch::stable::parallel_for(0, argmax.numel(), 1 << 16, [&](int64_t begin, int64_t end) {
+      int32_t low = 0, high = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        low = std::min<int32_t>(low, winners[i]);
+        high = std::max<int32_t>(high, winners[i]);
+      }
+      if (low < 0 || high >= count) wrong = low < 0 ? low : high;
+    });
+    check(wrong == 0, name, " holds ", wrong.load(), "; expected the index of one of ", count,
+          " components in every place");
+  });
 }
 
 template <class Score>
@@ -50,13 +79,12 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> fgm_similarity(const Tensor& x, const
                                                           const std::optional<Tensor>& y_mask,
                                                           bool save_argmax) {
   const Pair pair(x, y, x_mask, y_mask, 3);
+  check_counts(pair);
   const int64_t bx = x.size(0), by = y.size(0), n = x.size(1), m = y.size(1);
   const ScalarType type = accumulation_type(x);
   const Tensor x_to_y = zeros({bx, by}, type), y_to_x = zeros({bx, by}, type);
-  const Tensor x_argmax =
-      save_argmax ? zeros({bx, by, n}, argmax_type(m)) : zeros({0}, argmax_type(m));
-  const Tensor y_argmax =
-      save_argmax ? zeros({bx, by, m}, argmax_type(n)) : zeros({0}, argmax_type(n));
+  const Tensor x_argmax = save_argmax ? zeros({bx, by, n}, argmax_type(m)) : nothing_saved();
+  const Tensor y_argmax = save_argmax ? zeros({bx, by, m}, argmax_type(n)) : nothing_saved();
   dispatch(x, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;
@@ -79,13 +107,15 @@ std::tuple<Tensor, Tensor> fgm_similarity_backward(const Tensor& grad_x_to_y,
                                                    const std::optional<Tensor>& y_mask,
                                                    const Tensor& x_argmax, const Tensor& y_argmax) {
   const Pair pair(x, y, x_mask, y_mask, 3);
+  check_counts(pair);
   const int64_t bx = x.size(0), by = y.size(0), n = x.size(1), m = y.size(1);
-  STD_TORCH_CHECK(x_argmax.dim() == 3,
-                  "save_argmax=False leaves fgm_similarity without a gradient");
+  check(x_argmax.dim() == 3, "save_argmax=False leaves fgm_similarity without a gradient");
   const Tensor score_x = checked(grad_x_to_y, {bx, by}, accumulation_type(x));
   const Tensor score_y = checked(grad_y_to_x, {bx, by}, accumulation_type(x));
   const Tensor winners_x = checked(x_argmax, {bx, by, n}, argmax_type(m));
   const Tensor winners_y = checked(y_argmax, {bx, by, m}, argmax_type(n));
+  check_winners("x_argmax", winners_x, m);
+  check_winners("y_argmax", winners_y, n);
   Tensor grad_x = empty(pair.x.sizes(), x.scalar_type()),
          grad_y = empty(pair.y.sizes(), x.scalar_type());
   dispatch(x, [&](auto in) {

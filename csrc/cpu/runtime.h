@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/tiles.h"
+#include "cpu/interruption.h"
 
 // Of the BLAS that torch brings along on x86; null where it brings another.
 extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
@@ -45,6 +46,8 @@ struct TorchRuntime {
 
   static int64_t threads() { return torch::stable::get_num_threads(); }
 
+  static void poll() { Team::poll(); }
+
   /// Torch's threads with a worker each, made by the thread itself when it first has something to
   /// do, and kept from one run to the next.
   template <class MakeWorker>
@@ -57,16 +60,25 @@ struct TorchRuntime {
     void run(int64_t first, int64_t last) {
       std::atomic<int64_t> next{first};
       const int64_t threads = std::min<int64_t>(last - first, workers_.size());
-      torch::stable::parallel_for(0, threads, 1, [&](int64_t thread, int64_t) {
+      Team team(watch_);
+      const auto work = [&](int64_t thread) {
         const OneThreadedBlas one_threaded;
         auto& worker = workers_[thread];
         if (!worker) worker.emplace(make_worker_());
-        for (int64_t task = next++; task < last; task = next++) (*worker)(task);
-      });
+        for (int64_t task = next++; task < last; task = next++) {
+          poll();
+          (*worker)(task);
+        }
+      };
+      // No exception may reach torch: it would keep no more of it than its text.
+      torch::stable::parallel_for(
+          0, threads, 1, [&](int64_t thread, int64_t) { team.take_part([&] { work(thread); }); });
+      team.rethrow();
     }
 
    private:
     const MakeWorker& make_worker_;
+    SignalWatch watch_;
     std::vector<std::optional<std::invoke_result_t<MakeWorker>>> workers_;
   };
 

@@ -11,11 +11,16 @@
 namespace alignops {
 namespace {
 
+/// The valid components divided by their norms, in place of the stored ones.
 template <class In>
-Buffer<Accumulator<In>> inverse_norms(const Components<In>& components) {
-  Buffer<Accumulator<In>> result(components.rows());
+Buffer<Accumulator<In>> normalised(const Components<In>& components) {
+  const int64_t dim = components.dim;
+  Buffer<Accumulator<In>> result(components.batch * components.count * dim);
   torch::stable::parallel_for(0, components.rows(), 64, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) result[row] = inverse_norm(components, row);
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t at = components.source(row) * dim;
+      normalise(components.data + at, dim, result.get() + at);
+    }
   });
   return result;
 }
@@ -33,9 +38,10 @@ std::tuple<Tensor, Tensor> scan_similarity(const Tensor& x, const Tensor& y,
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
     if (xs.rows() == 0 || ys.rows() == 0) return;
-    const auto x_inverse = inverse_norms(xs), y_inverse = inverse_norms(ys);
-    scan_forward<TorchRuntime>(xs, ys, x_inverse.get(), y_inverse.get(),
-                               static_cast<T>(negative_slope), {data<T>(x_to_y), data<T>(y_to_x)});
+    const auto x_normalised = normalised(xs), y_normalised = normalised(ys);
+    scan_forward<TorchRuntime>(xs.with_values(x_normalised.get()),
+                               ys.with_values(y_normalised.get()), static_cast<T>(negative_slope),
+                               {data<T>(x_to_y), data<T>(y_to_x)});
   });
   return {x_to_y, y_to_x};
 }

@@ -229,7 +229,11 @@ def with_grad(op: Op, inputs):
 
 
 def evaluate(function, op: Op, inputs):
-    """Outputs, and the gradients of the differentiable inputs for fixed random output gradients."""
+    """Outputs, and the gradients of the differentiable inputs for fixed random output gradients.
+
+    A reference is plain torch, called directly: its gradients are autograd's of the definition, not
+    those of its own backward, which `test_references.py` compares with them.
+    """
     inputs = with_grad(op, inputs)
     outputs = function(*inputs)
     generator = torch.Generator().manual_seed(1)
@@ -268,7 +272,11 @@ def _error(result: Tensor, truth: Tensor) -> float:
 
 
 def assert_matches_reference(op: Op, problem: Problem):
-    """Values and gradients against the reference in float64 and in the problem's own type."""
+    """Values and gradients against the definition, and autograd's of it, in float64.
+
+    They may be as far from it as the definition in the problem's own type is: see
+    `assert_no_worse`.
+    """
     inputs = op.inputs(problem)
     outputs, gradients = evaluate(op.function, op, inputs)
     own_outputs, own_gradients = evaluate(op.reference, op, inputs)

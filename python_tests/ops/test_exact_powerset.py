@@ -13,6 +13,7 @@ from op_testing import (
 )
 
 from alignops import exact_powerset_similarity
+from alignops.reference import exact_powerset
 
 
 def by_enumeration(s):
@@ -88,6 +89,48 @@ def test_twenty_regions():
     assert result.r2t.item() == pytest.approx(
         (s.sum() / 4 + difference.abs().mean() / 2).item(), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("side", [0, 1], ids=["regions", "phrases"])
+def test_what_is_not_finite_shows_where_the_references_does(value, side):
+    inputs = torch.randn(3, 4, 5), torch.randn(40, 3, 5)
+    inputs[side][1, 2, 3] = value
+    result = exact_powerset_similarity(*inputs)
+    for scores, expected in zip(
+        result, exact_powerset.exact_powerset_similarity(*inputs), strict=True
+    ):
+        torch.testing.assert_close(scores, expected, equal_nan=True)
+    # Subsets that leave an infinite similarity out count 0 times infinity.
+    assert result.r2t.isnan().any()
+    assert not result.r2t.isinf().any()
+
+
+def test_gradients_are_those_of_the_enumeration_in_float64():
+    regions, phrases, region_mask, phrase_mask = Problem(2, 8, 3, 7, 5, torch.float32).components()
+    weights = torch.randn(2, 3)
+
+    def gradients(function, *leaves):
+        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+        r2t, t2r = function(*leaves)
+        loss = (weights * r2t).sum() + (weights.flip(0) * t2r).sum()
+        return torch.autograd.grad(loss, leaves)
+
+    def enumerated(regions, phrases):
+        pairs = [
+            by_enumeration(region[valid] @ phrase[wanted].T)
+            for region, valid in zip(regions, region_mask, strict=True)
+            for phrase, wanted in zip(phrases, phrase_mask, strict=True)
+        ]
+        return (torch.stack(scores).view(2, 3) for scores in zip(*pairs, strict=True))
+
+    found = gradients(
+        lambda x, y: exact_powerset_similarity(x, y, region_mask, phrase_mask), regions, phrases
+    )
+    truth = gradients(enumerated, regions.double(), phrases.double())
+    for grad, wanted, mask in zip(found, truth, (region_mask, phrase_mask), strict=True):
+        torch.testing.assert_close(grad.double()[mask], wanted[mask], rtol=1e-5, atol=1e-6)
+        assert grad[~mask].count_nonzero() == 0
 
 
 def test_nan_reaches_the_pairs_of_its_sample_and_no_other():

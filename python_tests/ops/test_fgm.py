@@ -82,6 +82,16 @@ def test_gradients(mask):
     assert_gradients(FGM, Problem(mask=mask, layout="transposed"))
 
 
+def test_components_by_the_million_have_a_gradient():
+    x = torch.ones(1, 2, 1, requires_grad=True)
+    y = torch.rand(4, 4_300_000, 1, requires_grad=True)
+    fgm_similarity(x, y).y_to_x.sum().backward()
+    # Of the two equal ones, the first is the best of every component of y.
+    expected = [y.detach().double().mean(1).sum().item(), 0]
+    assert x.grad.flatten().tolist() == pytest.approx(expected, rel=1e-5)
+    assert (y.grad == 1 / 4_300_000).all()
+
+
 def test_scores_of_a_pair_do_not_depend_on_the_rest_of_the_batch():
     x, y = torch.randn(70, 6, 45), torch.randn(90, 4, 45)
     whole, part = fgm_similarity(x, y), fgm_similarity(x[3:8], y[11:50])

@@ -1,10 +1,24 @@
 """What every op owes to torch: opcheck, compile, autocast, jagged input, meta tensors, threads."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
-from op_testing import COMPONENT_OPS, FGM, LOGSUMEXP, OPS, Problem, evaluate, with_grad
+from op_testing import (
+    COMPONENT_OPS,
+    EXACT_POWERSET,
+    FGM,
+    LOGSUMEXP,
+    OPS,
+    SCAN,
+    Problem,
+    evaluate,
+    with_grad,
+)
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.export import Dim
 
 each_op = pytest.mark.parametrize("op", OPS, ids=str)
 each_component_op = pytest.mark.parametrize("op", COMPONENT_OPS, ids=str)
@@ -149,6 +163,51 @@ def test_the_number_of_threads_changes_no_bit(op, problem):
         torch.set_num_threads(threads)
     for run in runs[1:]:
         assert_same(run, runs[0])
+
+
+@each_op
+def test_eight_threads_under_a_changing_number_of_torchs_get_the_same(op):
+    inputs = op.inputs(Problem(40, 6, 30, 6, 19, dtype=torch.float32))
+    before, done = torch.get_num_threads(), threading.Event()
+
+    def results(_=None):
+        outputs, gradients = evaluate(op.function, op, inputs)
+        return outputs + gradients
+
+    def change():
+        while not done.is_set():
+            for count in (1, 2, 3, 5):
+                torch.set_num_threads(count)
+
+    expected = results()
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            runs = list(pool.map(results, range(8 * 4)))
+    finally:
+        done.set()
+        changing.join()
+        torch.set_num_threads(before)
+    for run in runs:
+        assert_same(run, expected)
+
+
+@pytest.mark.parametrize("op", [*OPS, SCAN], ids=str)
+def test_an_export_takes_any_sizes(op):
+    class Model(torch.nn.Module):
+        def forward(self, *inputs):
+            return op.function(*inputs)
+
+    def drawn(sizes):
+        return op.inputs(Problem(*sizes, torch.float32, mask="none"))
+
+    example = drawn((3, 4, 7, 5, 6))
+    free = tuple(None if t is None else dict.fromkeys(range(t.dim()), Dim.AUTO) for t in example)
+    program = torch.export.export(Model(), example, dynamic_shapes=(free,))
+    count = 12 if op is EXACT_POWERSET else 300
+    inputs = drawn((3, count, 2, 310, 6))
+    assert_same(program.module()(*inputs), op.function(*inputs))
 
 
 @each_op
