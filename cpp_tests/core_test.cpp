@@ -116,7 +116,7 @@ double contrastive_by_formula(const std::vector<std::vector<double>>& z, const T
   for (size_t i = 0; i < z.size(); ++i) {
     double sum = 0, own = 0;
     for (int64_t k = 0; k < texts.count; ++k) {
-      if (texts.image_of[k] != static_cast<int64_t>(i) || !texts.positive[k]) continue;
+      if (texts.image_index[k] != static_cast<int64_t>(i) || !texts.positive[k]) continue;
       sum += log_sum_exp(z[i]) - z[i][k];
       of_texts += log_sum_exp(column(z, k)) - z[i][k];
       ++own;
@@ -133,11 +133,11 @@ double contrastive_by_formula(const std::vector<std::vector<double>>& z, const T
 void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   std::mt19937 random(dim);
   Problem<double> problem({images, 1, count, 1, dim, false}, random);
-  std::vector<int64_t> image_of(count);
-  for (int64_t& i : image_of) i = random() % images;
+  std::vector<int64_t> image_index(count);
+  for (int64_t& i : image_index) i = random() % images;
   const auto positive = std::make_unique<bool[]>(count);  // unlike std::vector's, in memory
   for (int64_t k = 0; k < count; ++k) positive[k] = k % 3 > 0;
-  const Texts texts{image_of.data(), positive.get(), count};
+  const Texts texts{image_index.data(), positive.get(), count};
   const double scale = 5;
   const auto define = [&] {
     std::vector<std::vector<double>> z(images);
@@ -154,14 +154,14 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   const LogsumexpPartials<double> partials(x, y);
   std::vector<double> own(count), row(images), col(count);
   for_each_tile<PlainRuntime>(x, y, scale, [&](int64_t columns) {
-    return ContrastiveForward<double>(partials.epilogue(columns), texts.image_of, own.data());
+    return ContrastiveForward<double>(partials.epilogue(columns), texts.image_index, own.data());
   });
   partials.combine_into(row.data(), col.data());
   const double loss = contrastive_loss(texts, weights, row.data(), col.data(), own.data());
   expect_close<double>("contrastive loss", loss, define(), loss);
 
   const auto gradients = dense_gradients(x, y, scale, [&](int64_t columns) {
-    return ContrastiveBackward<double>(texts.image_of, weights, row.data(), col.data(), columns);
+    return ContrastiveBackward<double>(texts.image_index, weights, row.data(), col.data(), columns);
   });
   for (const bool of_x : {true, false}) {
     std::vector<double>& values = of_x ? problem.x.values : problem.y.values;

@@ -167,14 +167,12 @@ class Powerset {
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
     powerset_forward<PlainRuntime>(x_, y_, parameters_, a.data(), b.data());
-    score_ = a;
     return {a, b};
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
     return dense_gradients(x_, y_, T(1), [&](int64_t columns) {
-      return PowersetBackward<T>(x_, y_, parameters_, grad.a.data(), grad.b.data(), score_.data(),
-                                 columns);
+      return PowersetBackward<T>(x_, y_, parameters_, grad.a.data(), grad.b.data(), columns);
     });
   }
 
@@ -182,7 +180,6 @@ class Powerset {
   static constexpr double kTau = 0.2, kZeta = 0.75;
   Components<T> x_, y_;
   PowersetParameters<T> parameters_;
-  std::vector<T> score_;
 };
 
 template <class T>

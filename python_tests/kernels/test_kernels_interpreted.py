@@ -23,6 +23,7 @@ from op_testing import (
     drawn,
     problems,
 )
+from powerset_truth import assert_no_worse_than_autograd, embeddings
 
 import alignops
 from alignops.reference import scan
@@ -117,6 +118,13 @@ def test_edges_of_tiles(op, size, dtype, on_triton):
 @pytest.mark.parametrize(("op", "size"), edges(LARGE))
 def test_larger_problems(op, size, mask, dtype, on_triton):
     assert_matches_reference(op, Problem(*size, dtype, mask, grid=op in ON_GRID))
+
+
+@interpreted
+@pytest.mark.parametrize("norm", [1, 16, "randn"])
+@pytest.mark.parametrize("tau", [1e-7, 1e-5, 1e-3, 1e-1, 10.0, 1e3])
+def test_powerset_gradients_are_those_of_float64_for_every_tau(tau, norm, on_triton):
+    assert_no_worse_than_autograd(embeddings(norm, (4, 5), (3, 7), 32), tau)
 
 
 @interpreted
