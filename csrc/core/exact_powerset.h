@@ -104,46 +104,34 @@ class ExactPowersetBackward {
       if (regions_.valid(image) == 0) continue;
       T* s = tile + (regions_.offsets[image] - images.begin) * texts.rows();
       for (int64_t first = texts.first; first < texts.last; first += kLanes<T>) {
-        differentiate(image, s, texts, first);
+        differentiate(image, s, {texts, first, std::min(first + kLanes<T>, texts.last)});
       }
     }
   }
 
  private:
-  /// The texts from `first` on, a lane each.
-  void differentiate(int64_t image, T* s, const Block& texts, int64_t first) {
-    const int64_t last = std::min(first + kLanes<T>, texts.last);
+  /// Texts [first, last) of a block, a lane each.
+  struct Lanes {
+    const Block& texts;
+    int64_t first, last;
+  };
+
+  void differentiate(int64_t image, T* s, const Lanes& lanes) {
     int64_t phrases = 0;
-    for (int64_t text = first; text < last; ++text) {
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
       phrases = std::max(phrases, phrases_.valid(text));
     }
     if (phrases == 0) return;
     const int64_t regions = regions_.valid(image);
     subsets_.resize(regions, phrases);
     std::fill(subsets_.similarity(0, 0), subsets_.similarity(regions, 0), T(0));
-    std::fill(subsets_.absent(0), subsets_.absent(phrases), kLowest<T>);
-    Vector<T> through_r2t{}, through_t2r{};
-    for (int64_t text = first; text < last; ++text) {
-      const int64_t lane = text - first, count = phrases_.valid(text);
-      if (count == 0) continue;
-      const int64_t pair = image * phrases_.batch + text;
-      through_r2t[lane] = static_cast<T>(grad_r2t_[pair] / subsets_.count());
-      through_t2r[lane] = grad_t2r_[pair] / T(count);
-      for (int64_t b = 0; b < count; ++b) subsets_.absent(b)[lane] = 0;
-    }
-    for_each_row(s, texts, first, last, regions, [](T* of_row, T* of_lane, int64_t count) {
+    for_each_row(s, regions, lanes, [](T* of_row, T* of_lane, int64_t count) {
       for (int64_t b = 0; b < count; ++b) of_lane[b * kLanes<T>] = of_row[b];
     });
+    mark_absent(lanes);
     wins_.count(subsets_);
-    for (int64_t m = 0; m < regions; ++m) {
-      for (int64_t b = 0; b < phrases; ++b) {
-        const Vector<T> value = load(subsets_.similarity(m, b));
-        const auto wins = __builtin_convertvector(load(wins_.wins(m, b)), Vector<T>);
-        store<T>(subsets_.similarity(m, b),
-                 through_r2t * wins + (value > 0 ? through_t2r : Vector<T>{}));
-      }
-    }
-    for_each_row(s, texts, first, last, regions, [](T* of_row, const T* of_lane, int64_t count) {
+    weigh(image, regions, lanes);
+    for_each_row(s, regions, lanes, [](T* of_row, const T* of_lane, int64_t count) {
       for (int64_t b = 0; b < count; ++b) of_row[b] = of_lane[b * kLanes<T>];
     });
   }
@@ -151,12 +139,37 @@ class ExactPowersetBackward {
   /// Call body(of_row, of_lane, count) for every region and text: the text's similarities in the
   /// tile, next to each other, and in its lane, a vector apart.
   template <class Body>
-  void for_each_row(T* s, const Block& texts, int64_t first, int64_t last, int64_t regions,
-                    const Body& body) const {
-    for (int64_t text = first; text < last; ++text) {
-      T* row = s + phrases_.offsets[text] - texts.begin;
-      for (int64_t m = 0; m < regions; ++m, row += texts.rows()) {
-        body(row, subsets_.similarity(m, 0) + (text - first), phrases_.valid(text));
+  void for_each_row(T* s, int64_t regions, const Lanes& lanes, const Body& body) const {
+    const int64_t columns = lanes.texts.rows();
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
+      T* row = s + phrases_.offsets[text] - lanes.texts.begin;
+      for (int64_t m = 0; m < regions; ++m, row += columns) {
+        body(row, subsets_.similarity(m, 0) + (text - lanes.first), phrases_.valid(text));
+      }
+    }
+  }
+
+  void mark_absent(const Lanes& lanes) const {
+    std::fill(subsets_.absent(0), subsets_.absent(subsets_.phrases()), kLowest<T>);
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
+      for (int64_t b = 0; b < phrases_.valid(text); ++b) subsets_.absent(b)[text - lanes.first] = 0;
+    }
+  }
+
+  /// Replace the similarities by their gradients.
+  void weigh(int64_t image, int64_t regions, const Lanes& lanes) const {
+    Vector<T> through_r2t{}, through_t2r{};
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
+      const int64_t pair = image * phrases_.batch + text, count = phrases_.valid(text);
+      if (count == 0) continue;
+      through_r2t[text - lanes.first] = static_cast<T>(grad_r2t_[pair] / subsets_.count());
+      through_t2r[text - lanes.first] = grad_t2r_[pair] / T(count);
+    }
+    for (int64_t m = 0; m < regions; ++m) {
+      for (int64_t b = 0; b < subsets_.phrases(); ++b) {
+        T* s = subsets_.similarity(m, b);
+        const auto wins = __builtin_convertvector(load(wins_.wins(m, b)), Vector<T>);
+        store<T>(s, through_r2t * wins + (load(s) > 0 ? through_t2r : Vector<T>{}));
       }
     }
   }

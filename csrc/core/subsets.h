@@ -192,10 +192,11 @@ class Subsets {
   int64_t regions_ = 0, phrases_ = 0;
 };
 
-// Where their winners are kept too, half as many subsets make a block.
+// With their winners beside them, fewer maxima make a block.
 constexpr int64_t kWinnerRows = kVectorBytes == 64 ? 4 : 2, kWinnerColumns = 2;
-// The wins of a phrase are tallied in one word for each half: a field for each of its regions, and
-// in that of the lower half, above them, one for all subsets.
+// The wins of a phrase are tallied in one word for each half: a field for each of its regions,
+// which are in half of the subsets each, and in that of the lower half, above them, one for all
+// subsets.
 typedef uint64_t Tally __attribute__((vector_size(16)));
 constexpr int64_t kFieldBits = 2 * kHalfRegions;
 static_assert(kFieldBits * kHalfRegions + kFieldBits + 1 <= 64);
@@ -290,8 +291,7 @@ class SubsetWins {
         for (int64_t j = 0; j < kWinnerColumns; ++j) {
           const Vector<T> sum = of_lower + of_upper[j];
           const auto better = sum > top[i][j];
-          // A maximum of its own, as the next comparison need not wait for this one then.
-          top[i][j] = max<T>(top[i][j], sum);
+          top[i][j] = better ? sum : top[i][j];
           best[i][j] = better ? at : best[i][j];
         }
       }
