@@ -63,12 +63,6 @@ GPUS = (
 )
 
 
-def _backward_of_powerset(a: dict[str, Any], tiles: int) -> int:
-    rows = a["IMAGES"] * a["CHUNK"] * a["BLOCK_Y"]
-    computed = 1 if a["WHOLE"] else 1 + cdiv(a["M"], a["CHUNK"])
-    return tiles * rows * (computed * a["D"] + a["SLICE"])
-
-
 # Multiplications by a program, from its arguments: padding and what is computed again are in them.
 PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
     "fgm_forward": lambda a: (
@@ -83,11 +77,8 @@ PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
     "powerset_forward": lambda a: (
         (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
     ),
-    "powerset_backward_regions": lambda a: _backward_of_powerset(
-        a, cdiv(a["phrase_rows"], a["BLOCK_Y"])
-    ),
-    "powerset_backward_phrases": lambda a: _backward_of_powerset(
-        a, cdiv(a["Bi"], a["IMAGES"]) * cdiv(a["M"], a["CHUNK"])
+    "powerset_backward": lambda a: (
+        a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * (a["D"] + a["SLICE"])
     ),
     "logsumexp_forward": lambda a: a["BLOCK_X"] * a["BLOCK_Y"] * a["D"],
     "logsumexp_combine": lambda a: 0,

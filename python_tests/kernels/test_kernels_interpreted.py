@@ -128,6 +128,12 @@ def test_powerset_gradients_are_those_of_float64_for_every_tau(tau, norm, on_tri
 
 
 @interpreted
+def test_powerset_of_a_tensor_with_itself(on_triton):
+    x, _ = embeddings("randn", (4, 5), (1, 1), 32)
+    assert_no_worse_than_autograd((x, x), 1.0)
+
+
+@interpreted
 @each_dtype
 @pytest.mark.parametrize("mask", ["none", "random"])
 def test_the_contrastive_loss_stands_on_them(mask, dtype, on_triton):
