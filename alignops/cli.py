@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--base",
         default="words",
-        help="what the base knows before sentences: words (default), places or places-of-three",
+        help="what the base learns before sentences: words (default), places or places-of-three",
     )
     chosen = demo.add_mutually_exclusive_group()
     chosen.add_argument("--methods", nargs="+", default=["comalign"], metavar="METHOD")
@@ -81,11 +81,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_text(text: argparse.ArgumentParser) -> None:
     text.add_argument(
-        "captions", nargs="*", metavar="CAPTION", help="none: the lines of standard input"
+        "captions",
+        nargs="*",
+        metavar="CAPTION",
+        help="captions; default: the lines of standard input",
     )
     text.add_argument("--vocabulary", type=Path, help="JSON file; default: the captions' words")
-    text.add_argument("--positives", type=int, default=3, help="most parts of a caption")
-    text.add_argument("--negatives", type=int, default=6, help="most hard negatives of these")
+    text.add_argument(
+        "--positives", type=int, default=3, help="largest number of parts of a caption"
+    )
+    text.add_argument("--negatives", type=int, default=6, help="largest number of hard negatives")
     text.add_argument("--seed", type=int, default=0)
 
 

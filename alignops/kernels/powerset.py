@@ -1,10 +1,10 @@
 """Powerset similarity by PowerCLIP's aggregators; similarities are never stored.
 
 Forward, a program owns some images and some texts. Rows of a tile are regions of its images,
-columns are its texts, each with one phrase at a time: nothing is reduced across texts, and phrases
-need no padding. The backward runs it once more, to keep the sum over regions for every phrase of
-every pair, which torch makes softmax weights of. A program then owns a slice of some rows'
-gradients, of regions or of phrases, and computes the tiles of those rows again.
+columns are its texts, one phrase of each at a time: nothing is reduced across texts, and phrases
+need no padding. The backward runs the forward once more to keep the sum over regions for each
+phrase of each pair; torch turns these into softmax weights. A program then owns a slice of some
+rows' gradients, of regions or of phrases, and recomputes the tiles of those rows.
 """
 
 import torch
@@ -175,7 +175,7 @@ def powerset_similarity_backward(
     tau: float | Tensor,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of regions and phrases, as `alignops::powerset_similarity_backward`."""
+    """Compute `alignops::powerset_similarity_backward`: gradients of regions and phrases."""
     tau = float(tau)
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
@@ -191,8 +191,8 @@ def powerset_similarity_backward(
 
     nodes = grad_r2t.new_empty(*shape, k)
     _scores(regions, phrases, region_mask, phrase_mask, tau, zeta, nodes)
-    # Weights are of the same nodes as their sum, so that they sum to 1 however large the rounding
-    # errors of nodes are beside tau: computed again, in another order, nodes would differ.
+    # The weights and their sum use the same nodes. Nodes recomputed in another order would differ
+    # by rounding, and for a small tau the weights would not sum to 1.
     weights = torch.softmax(nodes.div_(tau), -1).mul_(grad_r2t.unsqueeze(-1) / 2)
     rows, widest = (32, 64) if regions.dtype == torch.float32 else (64, 256)
     own_slice = min(max(triton.next_power_of_2(dim), 16), widest)
@@ -224,7 +224,7 @@ def _scores(
     zeta: float,
     nodes: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """(r2t, t2r); what r2t is a logsumexp of is written to nodes (Bi, Bt, K)."""
+    """(r2t, t2r); writes the terms of r2t's logsumexp to nodes (Bi, Bt, K)."""
     (images, m, dim), (texts, k) = regions.shape, phrases.shape[:2]
     scores = accumulation_dtype(regions.dtype)
     r2t, t2r = (regions.new_zeros(images, texts, dtype=scores) for _ in range(2))

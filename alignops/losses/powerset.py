@@ -36,9 +36,9 @@ class PowersetTripletLoss(nn.Module):
         margin: required lead of a pair over its hardest negative.
         directions: terms of S: both, or one as an ablation.
         subsets: False aligns single regions, by `alignops.fgm_similarity`, as an ablation.
-        exact: True takes all 2^M subsets of M <= 20 regions, by
-            `alignops.exact_powerset_similarity`, where the paper approximates them: it then needs
-            neither tau nor zeta. On a CPU 10 regions cost about what the aggregators do.
+        exact: True enumerates all 2^M subsets of M <= 20 regions, by
+            `alignops.exact_powerset_similarity`, instead of the paper's approximation; tau and zeta
+            then have no effect. On a CPU, 10 regions cost about as much as the aggregators.
 
     Raises:
         TypeError: an argument's type is not one of the above.
@@ -71,7 +71,7 @@ class PowersetTripletLoss(nn.Module):
         region_mask: Tensor | None = None,
         phrase_mask: Tensor | None = None,
     ) -> Tensor:
-        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as those of `forward`."""
+        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as in `forward`."""
         if self.exact:
             r2t, t2r = exact_powerset_similarity(regions, phrases, region_mask, phrase_mask)
         elif self.subsets:
