@@ -81,15 +81,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_text(text: argparse.ArgumentParser) -> None:
     text.add_argument(
-        "captions",
-        nargs="*",
-        metavar="CAPTION",
-        help="captions; default: the lines of standard input",
+        "captions", nargs="*", metavar="CAPTION", help="default: the lines of standard input"
     )
     text.add_argument("--vocabulary", type=Path, help="JSON file; default: the captions' words")
-    text.add_argument(
-        "--positives", type=int, default=3, help="largest number of parts of a caption"
-    )
+    text.add_argument("--positives", type=int, default=3, help="largest number of sub-graphs")
     text.add_argument("--negatives", type=int, default=6, help="largest number of hard negatives")
     text.add_argument("--seed", type=int, default=0)
 
