@@ -41,7 +41,7 @@ class Bar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave the bar on the screen, or remove it."""
+        """Leave the bar as it is, or take it away."""
         self._progress.stop()
 
     def advance(self) -> None:
@@ -74,7 +74,7 @@ class Lines:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Do nothing: printed lines stay."""
+        """Leave the lines as they are."""
 
     def advance(self) -> None:
         """Count one more; print a line if one is due or the work is done."""

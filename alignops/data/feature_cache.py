@@ -1,4 +1,4 @@
-"""Features computed once and kept on disk, for frozen models.
+"""Features computed once and kept on disk, for a model that stays frozen.
 
 A cache is a folder of safetensors shards, each with the features of a run of items:
 

@@ -59,7 +59,7 @@ def _mosaiclip(stage: Stage) -> MosaiClipConfig:
     return MosaiClipConfig(
         data=stage.sentences,
         model=DualEncoderConfig(name=str(stage.base.model)),
-        # With few words, a single object is in many pictures: it tells little, and costs retrieval.
+        # With few words, a single object is in many pictures: it says little, and costs retrieval.
         texts=TextConfig(obj=0.0, graphs=stage.folder / "graphs"),
         loop=stage.loop(stage.size.tuning_steps),
         optimizer=_TUNING,
