@@ -1,4 +1,4 @@
-"""Ctrl-C ends a long call, in Python's main thread; other handlers run while it goes on."""
+"""Ctrl-C ends a long call in Python's main thread; other handlers run during the call."""
 
 import signal
 import subprocess
