@@ -182,7 +182,7 @@ def number_tensor(number: float, dtype: torch.dtype, device: torch.device) -> Te
 
 
 def needs_grad(*tensors: Tensor) -> bool:
-    """Whether autograd will ask for a gradient of any of them."""
+    """Whether any of the tensors may need a gradient."""
     # Inside torch.func.grad, a tensor's requires_grad may be False all the same.
     if torch._C._are_functorch_transforms_active():
         return True

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-# The kernels are tested on the ops' problems.
+# The kernels are tested on the problems of the ops.
 sys.path.append(str(Path(__file__).parents[1] / "ops"))
 
 
 @pytest.fixture(autouse=True)
 def gathering(request, monkeypatch):
-    """Let FGM's gradients gather rows for GATHERED and multiply densely else, at any size."""
+    """FGM's gradients gather rows for GATHERED, and multiply densely else: small problems, too."""
     if "op" not in request.fixturenames:
         return
     fgm_backward = pytest.importorskip("alignops.kernels.fgm_backward")

@@ -1,4 +1,4 @@
-"""A small AAHR training on noise; `test_aahr.py` runs and kills it in a process of its own."""
+"""A small AAHR training on noise, run by `test_aahr.py` in a process of its own to be killed."""
 
 import sys
 import time
