@@ -1,4 +1,4 @@
-"""Features computed once and kept on disk, for towers that stay frozen.
+"""Features computed once and kept on disk, for a model that stays frozen.
 
 A cache is a folder of safetensors shards, each with the features of a run of items:
 
@@ -10,7 +10,7 @@ to end, and "<name>.offsets", int64 (items + 1,), where each item's rows begin. 
 under its name only once it is whole, so an interrupted computation resumes at the shard it was in;
 its checksum is kept in it, and `fill` computes a damaged one again.
 
-    key = content_key(tower=tower.fingerprint(), boxes=boxes.identity, images=images_key(dataset))
+    key = content_key(model=model.fingerprint(), boxes=boxes.identity, images=images_key(dataset))
     cache = FeatureCache("features", key, len(dataset))
     cache.fill(lambda items: [encode(dataset[i]) for i in items])
     cache[7]["entities"]
