@@ -243,6 +243,9 @@ int main() {
     // Of nothing it is -inf, which has no slope.
     if (size.x_batch * size.n > 0) check<Logsumexp>("logsumexp", size);
   }
+  // Regions beyond both halves of a table of subsets, and walks around them.
+  check<ExactPowerset>("exact powerset", {2, 10, 17, 5, 6, false});
+  check<ExactPowerset>("exact powerset", {2, 13, 5, 4, 6, true});
   // Components in thousands: one sample fills several tiles. In float some of so many would tie.
   check_op<Fgm, double>("FGM", {1, 700, 2, 1500, 3, true});
   check_contrastive(3, 10, 5);

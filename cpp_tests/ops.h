@@ -208,9 +208,7 @@ class ExactPowerset {
 
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
-    for_each_tile<PlainRuntime>(x_, y_, T(1), [&](int64_t) {
-      return ExactPowersetForward<PlainRuntime, T>(x_, y_, a.data(), b.data());
-    });
+    exact_powerset_forward<PlainRuntime>(x_, y_, a.data(), b.data());
     return {a, b};
   }
 

@@ -68,6 +68,7 @@ LOSSES = {
     "FineGrainedContrastiveLoss": (losses.FineGrainedContrastiveLoss().double(), features),
     "PowersetTripletLoss": (losses.PowersetTripletLoss(), components),
     "PowersetTripletLoss, single regions": (losses.PowersetTripletLoss(subsets=False), components),
+    "PowersetTripletLoss, all subsets": (losses.PowersetTripletLoss(exact=True), components),
     "PrototypeContrastiveLoss": (losses.PrototypeContrastiveLoss(5, DIM).double(), pair),
     "HardestTripletLoss": (losses.HardestTripletLoss(), pair),
     "DistanceWeightedTripletLoss": (losses.DistanceWeightedTripletLoss(), pair),

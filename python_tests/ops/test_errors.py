@@ -131,7 +131,14 @@ CALLS = [
     ),
     *module(
         losses.PowersetTripletLoss,
-        {"tau": 0.1, "zeta": 0.5, "margin": 0.2, "directions": ("r2t",), "subsets": True},
+        {
+            "tau": 0.1,
+            "zeta": 0.5,
+            "margin": 0.2,
+            "directions": ("r2t",),
+            "subsets": True,
+            "exact": False,
+        },
         forward=REGIONS,
         similarity=REGIONS,
     ),
