@@ -77,7 +77,12 @@ def test_memory_on_a_gpu_is_what_the_allocator_saw_above_the_results(monkeypatch
 def test_a_call_on_a_gpu_ends_when_the_device_is_done(monkeypatch):
     happened = []
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: happened.append("done"))
-    assert measure.finished(lambda: happened.append("called"), "cuda")() is None
+
+    def call():
+        happened.append("called")
+        return ()
+
+    assert measure.finished(call, "cuda")() == ()
     assert happened == ["called", "done"]
 
 
