@@ -1,4 +1,4 @@
-"""Powerset similarity by its definition: all subsets of 10 and of 16 regions."""
+"""Exact powerset similarity, over all subsets of 10 and of 16 regions."""
 
 import alignops
 from benchmarks import baselines

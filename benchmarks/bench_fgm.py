@@ -1,4 +1,4 @@
-"""Fine-grained matching at the sizes of ComAlign and FILIP."""
+"""FILIP similarity at the sizes of ComAlign and FILIP."""
 
 import alignops
 from benchmarks import baselines, peers
@@ -49,8 +49,8 @@ def _maxsim_cpu(size: ComponentSize, dtype: str, passes: str) -> Peer | str:
         return "no gradient"
     if dtype != "float32":
         return "float32 only"
-    # 0.1.0 at dimension 256 and above: right for 31 query rows, a segmentation fault for 32, and at
-    # FILIP's 196 scores that are off by tens.
+    # 0.1.0 at dimension 256 and above: right for 31 query rows, a segmentation fault for 32, and
+    # scores off by tens for FILIP's 196.
     if size.n > 31:
         return "wrong or crashes"
     return Peer("maxsim_cpu", peers.maxsim_cpu)

@@ -1,4 +1,4 @@
-"""Powerset similarity through non-linear aggregators, at the sizes of PowerCLIP."""
+"""Powerset similarity by non-linear aggregators, at the sizes of PowerCLIP."""
 
 import alignops
 from benchmarks import baselines

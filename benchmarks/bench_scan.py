@@ -1,4 +1,4 @@
-"""SCAN's matching at the sizes of AAHR, forward only."""
+"""SCAN's similarity at the sizes of AAHR, forward only."""
 
 import alignops
 from benchmarks import baselines

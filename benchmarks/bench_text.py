@@ -1,4 +1,4 @@
-"""How fast captions are parsed, every round 1,000 of them, and how much of the graphs is right."""
+"""Speed of parsing captions, 1,000 per round, and accuracy of the graphs."""
 
 import json
 from collections.abc import Callable

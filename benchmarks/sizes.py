@@ -1,4 +1,4 @@
-"""The sizes of problems that papers train with, and random inputs of those sizes."""
+"""Problem sizes of the papers' trainings, and random inputs of those sizes."""
 
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-# Of the texts of an image, as in MosaiCLIP: 3 positive ones and 6 hard negatives.
+# Texts per image as in MosaiCLIP: 3 positives and 6 hard negatives.
 _POSITIVES = 3
 
 
@@ -65,7 +65,7 @@ class TextSize:
     def inputs(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
         """L2-normalised images (batch, dim) and texts (T, dim), T = batch * texts_per_image.
 
-        Then, of each text, its image (T,) int64 and whether it is a positive one (T,) bool.
+        Then each text's image (T,) int64, and whether it is a positive (T,) bool.
         """
         return (
             _embeddings(self.batch, self.dim, dtype=dtype),

@@ -1,4 +1,4 @@
-"""Comparisons on a CUDA device, as far as a machine without one can show them."""
+"""Comparisons on a CUDA device, as far as a machine without one can test them."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ GPU_PEERS = ["flash_maxsim", "late_interaction_kernels"]
 
 
 def on_fake_gpu(run, size):
-    """The devices of results whose inputs claim to be on a GPU: no other may be mixed in."""
+    """Devices of the results for inputs that claim to be on a GPU; no other may be mixed in."""
     with FakeTensorMode():
         with torch.device("cuda"):
             inputs = size.inputs(torch.float32)
@@ -96,7 +96,7 @@ def test_a_missing_device_is_a_sentence():
     )
 
 
-# The peers' autotuning would ask for a device: their first configuration is taken.
+# The peers' autotuning would need a device: take their first configuration.
 IN_INTERPRETER = """
 import torch
 from triton.runtime.autotuner import Autotuner

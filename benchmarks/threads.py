@@ -1,4 +1,4 @@
-"""What a second thread gains, for every op: python -m benchmarks.threads prints a table."""
+"""Gain of a second thread for each op: python -m benchmarks.threads prints a table."""
 
 import statistics
 from functools import partial
@@ -31,7 +31,7 @@ FORWARD_ONLY = {"scan"}
 
 
 def row(op: str, backward: bool) -> list[str]:
-    """One line of the table: an op in float32 on one thread and on two, which take turns."""
+    """Measure one row: an op in float32 on one and on two threads, taking turns."""
     run, size = OPS[op]
     problem = Problem(size, torch.float32, backward, "cpu")
     one, two = _seconds_by_threads(problem.call(run, problem.inputs()))

@@ -1,8 +1,8 @@
 """PowerCLIP's Figure 5 on trained models: python -m tools.powerset_study RUN...
 
-Compares the loss by the aggregators with the one over all subsets, checks the bounds of the former
-on every pair, and times both as regions are added; --costs does the last alone. RUN: folders of
-`alignops train powerclip`.
+Compares the loss by the aggregators with the exact loss over all subsets, checks the aggregators'
+bounds on each pair, and times both over the number of regions; --costs only times them. RUN:
+folders of `alignops train powerclip`.
 """
 
 import argparse
@@ -41,7 +41,7 @@ MARGIN = 0.2
 BATCHES, BATCH_SIZE = 40, 16
 BATCH = ComponentSize("PowerCLIP", 64, 10, 24, 512)
 ROUNDS = 9
-# Sums of float64 in another order: the bounds hold up to this, relative to their size.
+# Relative tolerance of the bounds, for float64 sums in another order.
 ROUNDING = 1e-12
 
 Parts: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -50,13 +50,13 @@ Parts: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Losses of the same batches, one value each.
+    """Losses of the same batches, one value per batch.
 
     Attributes:
         tau: temperature of the aggregators.
         zeta: interpolation between their bounds.
-        exact: over all subsets.
-        approximated: by the aggregators.
+        exact: losses over all subsets.
+        approximated: losses by the aggregators.
     """
 
     tau: float
@@ -77,7 +77,7 @@ class Agreement:
 
 @torch.no_grad()
 def embed(run: Run) -> Iterator[Parts]:
-    """Embed training pairs of a run with ten random boxes each, in batches, in float64."""
+    """Embed a run's training pairs with ten random boxes each, in batches, in float64."""
     config = replace(from_values(PowerClipConfig, run.settings), regions=RegionConfig())
     model = load_scorer(config, run.finished_model()).model
     examples = open_examples(config, model, open_pairs(config.data).train)
@@ -93,7 +93,7 @@ def embed(run: Run) -> Iterator[Parts]:
 
 
 def agreements(batches: list[Parts]) -> list[Agreement]:
-    """Compare the losses for every tau and zeta, and check the bounds on every pair.
+    """Compare the losses for each tau and zeta, and check the bounds on each pair.
 
     Raises:
         ArithmeticError: a bound does not hold.
@@ -121,7 +121,7 @@ def check_bounds(
     parts: Parts,
     tau: float,
 ) -> None:
-    """Check that the aggregators at zeta = 0 and at zeta = 1 enclose the exact similarities.
+    """Check that the aggregators at zeta = 0 and zeta = 1 bound the exact similarities.
 
     Raises:
         ArithmeticError: a bound does not hold.
@@ -146,10 +146,10 @@ def _loss(score: PowersetSimilarity) -> Tensor:
 
 
 def costs() -> dict[int, tuple[float, float]]:
-    """Seconds of the triplet loss by all subsets and by the aggregators, forward and backward.
+    """Time the triplet loss over all subsets and by the aggregators, forward and backward.
 
-    By the number of regions, at the size of a batch in the benchmarks, in float32: the median of
-    rounds in which both take turns.
+    Maps the number of regions to both times in seconds: the medians of rounds in which both take
+    turns, in float32, at the batch size of the benchmarks.
     """
     losses = PowersetTripletLoss(exact=True), PowersetTripletLoss()
     found = {}
@@ -169,7 +169,7 @@ def _seconds(loss: PowersetTripletLoss, inputs: tuple[Tensor, ...]) -> float:
 
 
 def cost_table(cost: dict[int, tuple[float, float]]) -> str:
-    """The seconds of `costs` as a table of milliseconds."""
+    """Format the result of `costs` as a table in milliseconds."""
     rows = [["regions", "all subsets, ms", "aggregators, ms", "ratio"]]
     for count, (exact, approximated) in cost.items():
         figures = (f"{1e3 * exact:.1f}", f"{1e3 * approximated:.1f}", f"{exact / approximated:.2f}")
@@ -178,7 +178,7 @@ def cost_table(cost: dict[int, tuple[float, float]]) -> str:
 
 
 def plot(found: dict[str, list[Agreement]], cost: dict[int, tuple[float, float]]) -> None:
-    """Scatter the losses, a row per run and a column per tau, with the cost below."""
+    """Plot the losses, a row per run and a column per tau, with the cost below."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(TAUS), 3.6 * (len(found) + 1)), layout="constrained")
@@ -209,7 +209,7 @@ def plot(found: dict[str, list[Agreement]], cost: dict[int, tuple[float, float]]
 
 
 def main() -> None:
-    """Study the runs on the command line; the page and the plot in docs/ show the outcome."""
+    """Study the runs on the command line; writes the page and the plot in docs/."""
     parser = argparse.ArgumentParser(prog="python -m tools.powerset_study", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="*", metavar="RUN")
     parser.add_argument("--costs", action="store_true", help="print what both cost, of no run")

@@ -78,7 +78,7 @@ class FeatureCache:
     def __init__(
         self, folder: str | Path, key: str, items: int, *, shard_items: int = 1024
     ) -> None:
-        """Name the cache; nothing is read or written yet.
+        """Describe the cache; reads and writes nothing.
 
         Args:
             folder: may hold the caches of many keys.
@@ -123,7 +123,7 @@ class FeatureCache:
         return self._open[items.start][index - items.start]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave open files behind, so that a DataLoader's workers open their own."""
+        """Drop open files when pickled, so DataLoader workers open their own."""
         return self.__dict__ | {"_open": {}}
 
     def missing(self) -> list[range]:
@@ -215,7 +215,7 @@ class _Shard:
         self._offsets = {name: tensors[f"{name}.offsets"].tolist() for name in names}
 
     def verify(self) -> None:
-        """Read all of it and compare.
+        """Compare the contents with the checksum.
 
         Raises:
             DamagedError: it is not what was written.
@@ -262,7 +262,7 @@ def _check_alike(name: str, tensors: list[Tensor]) -> None:
 
 
 def _bytes_of(value: object) -> Iterable[bytes | memoryview]:
-    """Spell a value out; lengths and types keep different values from looking alike."""
+    """Serialise a value unambiguously, with lengths and types."""
     if isinstance(value, Tensor):
         yield f"tensor {value.dtype} {tuple(value.shape)} ".encode()
         yield value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data

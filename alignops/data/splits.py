@@ -18,7 +18,7 @@ class Splits(Generic[T_co]):
 
 
 def require_images(splits: Splits[Sized]) -> None:
-    """Refuse parts that nothing can be trained, chosen or reported on.
+    """Refuse empty parts.
 
     Raises:
         ValueError: a part is empty; names it.
@@ -48,9 +48,9 @@ def split_keys(
         validation: share of the keys for validation, in [0, 1).
         test: share of the keys for testing, in [0, 1).
         seed: another seed, another division.
-        groups: by key, what is equal for keys that must stay together, such as a hash of the image;
-            a key that is not in it is alone. All of a group go where its first name goes, so the
-            shares are met but for copies, and no other key moves.
+        groups: maps a key to its group, such as a hash of the image; keys of one group stay
+            together, keys without a group are alone. A group goes where its first key goes, so
+            only copies change the shares, and no other key moves.
 
     Returns:
         Keys per split, each in the given order.

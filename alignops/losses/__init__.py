@@ -1,4 +1,4 @@
-"""The objectives of the field as modules: each is usable alone in any training loop."""
+"""Training objectives as modules, each usable alone in any training loop."""
 
 from alignops.losses.clip import ClipLoss
 from alignops.losses.filip import FilipLoss

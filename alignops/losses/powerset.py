@@ -26,19 +26,19 @@ _DIRECTIONS = (("r2t", "t2r"), ("t2r", "r2t"), ("r2t",), ("t2r",))
 class PowersetTripletLoss(nn.Module):
     """Hinge on the hardest negative of `S = t2r + r2t`, both ways (PowerCLIP, arXiv 2511.23170).
 
-    With `l(X) = 1/B sum_i max(max_{j != i} X_ij - X_ii + margin, 0)` the loss is l(S) + l(S^T), S
-    being `alignops.powerset_similarity`. An image without a region, or a caption without a phrase,
-    takes its pair out, as an anchor and as a negative. The paper does not state its margin.
+    With `l(X) = 1/B sum_i max(max_{j != i} X_ij - X_ii + margin, 0)` the loss is l(S) + l(S^T),
+    where S is `alignops.powerset_similarity`. A pair whose image has no region or whose caption has
+    no phrase is left out, as anchor and as negative. The paper does not state its margin.
 
     Args:
         tau: temperature of the aggregators.
         zeta: interpolation between the bounds of r2t.
-        margin: by how much a pair shall be ahead of its hardest negative.
-        directions: of the similarity; both, or one as an ablation.
+        margin: required lead of a pair over its hardest negative.
+        directions: terms of S: both, or one as an ablation.
         subsets: False aligns single regions, by `alignops.fgm_similarity`, as an ablation.
-        exact: True takes all 2^M subsets of M <= 20 regions, by
-            `alignops.exact_powerset_similarity`, where the paper approximates them: it then needs
-            neither tau nor zeta. On a CPU 10 regions cost about what the aggregators do.
+        exact: True enumerates all 2^M subsets of M <= 20 regions, by
+            `alignops.exact_powerset_similarity`, instead of the paper's approximation; tau and zeta
+            then have no effect. On a CPU, 10 regions cost about as much as the aggregators.
 
     Raises:
         TypeError: an argument's type is not one of the above.
@@ -71,7 +71,7 @@ class PowersetTripletLoss(nn.Module):
         region_mask: Tensor | None = None,
         phrase_mask: Tensor | None = None,
     ) -> Tensor:
-        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as those of `forward`."""
+        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as in `forward`."""
         if self.exact:
             r2t, t2r = exact_powerset_similarity(regions, phrases, region_mask, phrase_mask)
         elif self.subsets:
@@ -104,9 +104,9 @@ class PowersetTripletLoss(nn.Module):
 
         Raises:
             TypeError: an argument's type is not one of the above.
-            ValueError: the arguments do not fit together: one caption per image.
+            ValueError: the arguments do not fit together, or there is not one caption per image.
         """
-        # Jagged regions come back padded, with the mask that says which images have any.
+        # Jagged regions come back padded, with a mask that tells which images have any.
         regions, phrases, region_mask, phrase_mask = component_pair(
             regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
         )

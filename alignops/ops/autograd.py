@@ -1,7 +1,7 @@
-"""How an op of ours is differentiated: once, in reverse mode, by torch.autograd or torch.func.
+"""Gradients of the ops: first-order, reverse mode, under torch.autograd and torch.func.
 
-`torch.library.register_autograd` refuses `torch.func.grad`, and lets forward mode pass with
-tangents of zero. Registered here, the first works and the second raises a sentence.
+`torch.library.register_autograd` refuses `torch.func.grad`, and silently returns zero tangents in
+forward mode. With the registration here `torch.func.grad` works, and forward mode raises an error.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,17 @@ def differentiate(
     """Give `alignops::<name>` its gradient, under torch.autograd and torch.func.
 
     Args:
-        name: of the op.
+        name: the op's name.
         backward: maps the context and the gradients of the outputs to a gradient, or None, for each
             argument.
-        setup_context: saves for it; called with `ctx`, the arguments and the outputs.
+        setup_context: saves what `backward` needs; called with `ctx`, the arguments and the
+            outputs.
     """
     _register_autograd(name, backward, setup_context, _no_forward_mode(name))
 
 
 def block_second_derivative(backward_name: str, function: str) -> None:
-    """Raise a sentence where torch would silently return no second derivative."""
+    """Raise an error where torch would silently return no second derivative."""
 
     def raise_sentence(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(
@@ -42,7 +43,7 @@ def block_second_derivative(backward_name: str, function: str) -> None:
 
 
 def refuse_gradient(name: str, advice: str) -> None:
-    """Raise a sentence where a gradient of an op without one is asked for."""
+    """Raise an error if the gradient of an op without one is requested."""
 
     def raise_sentence(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(f"alignops.{name} has no gradient; {advice}")
@@ -75,14 +76,14 @@ def _register_autograd(
     defaults = [argument.default_value for argument in op._schema.arguments]
 
     def forward(ctx: Any, *args: Any) -> Any:
-        # The levels below of torch.func differentiate this call, as they would if it had no node.
+        # Lower levels of torch.func still have to differentiate this call.
         with _below_autograd(), torch.enable_grad(), forward_ad._set_fwd_grad_enabled(True):
             outputs = op(*args)
         setup_context(ctx, args, outputs)
         return outputs
 
     methods = {"forward": forward, "backward": backward, "jvp": jvp}
-    # Of one level: an op's autograd kernel is called once by each level of torch.func.
+    # Single-level: each level of torch.func calls the op's autograd kernel itself.
     node: Any = type(
         f"alignops_{name}",
         (torch.autograd.function._SingleLevelFunction,),
@@ -93,7 +94,7 @@ def _register_autograd(
         if not _differentiates(args):
             with _below_autograd():
                 return op(*args)
-        args = (*args, *defaults[len(args) :])  # the dispatcher leaves out what is at its default
+        args = (*args, *defaults[len(args) :])  # the dispatcher omits arguments at their default
         if not torch._C._are_functorch_transforms_active():
             return node.apply(*args)
         with enable_single_level_autograd_function():
@@ -103,7 +104,7 @@ def _register_autograd(
 
 
 def _differentiates(args: tuple[Any, ...]) -> bool:
-    """Whether a gradient of the call may be asked for, or a tangent is to go through it."""
+    """Whether the call may need a gradient or carries a tangent."""
     if torch.is_grad_enabled() and torch._C._any_requires_grad(*args):
         return True
     return forward_ad._current_level >= 0 and any(

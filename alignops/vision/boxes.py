@@ -1,4 +1,4 @@
-"""Boxes: from a detector's file or a fixed grid, joined into relations, cut out of the image."""
+"""Boxes from detections or a fixed grid, pairs of them as relations, and crops."""
 
 import json
 from math import isfinite
@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float32]
 
 
 class Boxes(NamedTuple):
-    """Boxes of one image.
+    """The boxes of one image.
 
     Attributes:
         xyxy: float32 (n, 4): x0, y0, x1, y1 in pixels.
@@ -24,16 +24,16 @@ class Boxes(NamedTuple):
     scores: FloatArray
 
     def best(self, limit: int) -> "Boxes":
-        """Keep the `limit` boxes of the highest score, highest first, earlier ones on a tie."""
+        """Keep the `limit` highest-scoring boxes, highest first; on a tie, the earlier ones."""
         order = np.argsort(-self.scores, kind="stable")[:limit]
         return Boxes(self.xyxy[order], self.scores[order])
 
 
 def relation_boxes(boxes: FloatArray, scores: FloatArray, limit: int) -> Boxes:
-    """Propose the boxes of relations: the smallest box around each pair of objects.
+    """Propose boxes of relations: the smallest box around each pair of objects.
 
-    ComAlign (arXiv 2409.08206): a pair's score is the product of its objects' scores, and the best
-    are kept.
+    A pair scores the product of its objects' scores; the best pairs are kept (ComAlign, arXiv
+    2409.08206).
 
     Args:
         boxes: (n, 4) xyxy in pixels.
@@ -67,7 +67,8 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
             such as "category_id", are ignored.
 
     Returns:
-        Image id, as text, to its boxes, highest score first. An image without detections is absent.
+        Maps an image id, as text, to its boxes, highest score first. Images without detections are
+        absent.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -103,18 +104,18 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
 
 
 def grid_boxes(width: int, height: int) -> Boxes:
-    """Cover an image with overlapping boxes of two sizes, for when there is no detector.
+    """Cover an image with overlapping boxes of two sizes, for use without a detector.
 
-    The middle two thirds of each side, then 3 x 3 boxes of half of each side, row by row: fixed
-    places that know nothing of the image. All have the score 1, so `relation_boxes` joins the
-    middle with each of the others first.
+    The first box spans the central two thirds of each side; then come 3 x 3 boxes of half of each
+    side, row by row. They do not depend on the image's contents. All have the score 1, so
+    `relation_boxes` pairs the central box with each of the others first.
 
     Args:
-        width: of the image in pixels.
-        height: of the image in pixels.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
 
     Returns:
-        10 boxes, the most that ComAlign takes.
+        10 boxes, the most that ComAlign uses.
 
     Raises:
         ValueError: if a side is not positive.
@@ -129,11 +130,11 @@ def grid_boxes(width: int, height: int) -> Boxes:
 
 
 def crop_boxes(image: Image.Image, boxes: FloatArray, size: int) -> NDArray[np.uint8]:
-    """Cut boxes out of an image and resize each to a square; the aspect ratio is not kept.
+    """Crop boxes from an image and resize each to a square, without keeping the aspect ratio.
 
     Args:
         image: any mode; converted to RGB.
-        boxes: (n, 4) xyxy in pixels, fractions allowed. What lies outside the image is cut off.
+        boxes: (n, 4) xyxy in pixels, fractions allowed; clipped to the image.
         size: side of the crops in pixels.
 
     Returns:

@@ -126,7 +126,7 @@ class AahrObjective(nn.Module):
         self.prototype_start = round(losses.prototype_start * steps)
         self.graph_start = round(losses.graph_start * steps)
         self.triplet = _triplet(losses)
-        # What is switched off does not exist, and so takes neither memory nor weight decay.
+        # A loss of weight 0 gets no module, so it takes neither memory nor weight decay.
         if losses.prototype:
             self.prototype = PrototypeContrastiveLoss(losses.prototypes, dim)
         if losses.graph:
