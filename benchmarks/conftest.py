@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def device(request: pytest.FixtureRequest) -> str:
     """The device of the comparison."""
-    return request.config.getoption("--device")
+    return str(request.config.getoption("--device"))
 
 
 @pytest.fixture

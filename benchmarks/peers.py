@@ -61,7 +61,7 @@ def metric_learning_loss(
     own_label = len(image) + torch.arange(len(text), device=text.device)
     text_label = torch.where(text_is_positive, image_index, own_label)
     of_image = supervised(image, image_label, ref_emb=text, ref_labels=text_label)
-    positive, owner = text[text_is_positive], image_index[text_is_positive]
-    of_text = supervised(positive, owner, ref_emb=image, ref_labels=image_label)
+    positive, of_positive = text[text_is_positive], image_index[text_is_positive]
+    of_text = supervised(positive, of_positive, ref_emb=image, ref_labels=image_label)
     loss: Tensor = (of_image + of_text) / 2
     return loss

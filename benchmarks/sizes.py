@@ -12,7 +12,7 @@ _POSITIVES = 3
 
 
 @dataclass(frozen=True)
-class Components:
+class ComponentSize:
     """Two batches of samples with n and m components of `dim` values."""
 
     source: str
@@ -29,7 +29,7 @@ class Components:
     def __str__(self) -> str:
         return f"{self.source} {self.batch} x {self.family}"
 
-    def with_batch(self, batch: int) -> "Components":
+    def with_batch(self, batch: int) -> "ComponentSize":
         """The same problem with another batch."""
         return replace(self, batch=batch)
 
@@ -42,7 +42,7 @@ class Components:
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextSize:
     """A batch of images with the same number of texts each."""
 
     source: str
@@ -58,7 +58,7 @@ class Texts:
     def __str__(self) -> str:
         return f"{self.source} {self.batch} x {self.batch * self.texts_per_image} x {self.dim}"
 
-    def with_batch(self, batch: int) -> "Texts":
+    def with_batch(self, batch: int) -> "TextSize":
         """The same problem with another batch."""
         return replace(self, batch=batch)
 
@@ -75,7 +75,7 @@ class Texts:
         )
 
 
-Size: TypeAlias = Components | Texts
+Size: TypeAlias = ComponentSize | TextSize
 
 
 def _embeddings(*shape: int, dtype: torch.dtype) -> Tensor:

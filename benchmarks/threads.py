@@ -9,23 +9,23 @@ import alignops
 from benchmarks.comparison import Function, Problem
 from benchmarks.measure import Call, seconds_of
 from benchmarks.page import markdown
-from benchmarks.sizes import Components, Size, Texts
+from benchmarks.sizes import ComponentSize, Size, TextSize
 
 ROUNDS = 9
-MOSAICLIP = Texts("MosaiCLIP", 1024, 9, 512)
+MOSAICLIP = TextSize("MosaiCLIP", 1024, 9, 512)
 OPS: dict[str, tuple[Function, Size]] = {
-    "fgm": (alignops.fgm_similarity, Components("ComAlign", 300, 10, 10, 512)),
-    "powerset": (alignops.powerset_similarity, Components("PowerCLIP", 160, 10, 24, 512)),
+    "fgm": (alignops.fgm_similarity, ComponentSize("ComAlign", 300, 10, 10, 512)),
+    "powerset": (alignops.powerset_similarity, ComponentSize("PowerCLIP", 160, 10, 24, 512)),
     "exact_powerset": (
         alignops.exact_powerset_similarity,
-        Components("PowerCLIP", 64, 10, 24, 512),
+        ComponentSize("PowerCLIP", 64, 10, 24, 512),
     ),
     "logsumexp": (lambda x, y, *labels: alignops.similarity_logsumexp(x, y, 100.0), MOSAICLIP),
     "contrastive": (
         partial(alignops.multi_positive_contrastive_loss, logit_scale=100.0),
         MOSAICLIP,
     ),
-    "scan": (alignops.scan_similarity, Components("AAHR", 128, 36, 32, 1024)),
+    "scan": (alignops.scan_similarity, ComponentSize("AAHR", 128, 36, 32, 1024)),
 }
 FORWARD_ONLY = {"scan"}
 

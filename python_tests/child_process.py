@@ -41,5 +41,6 @@ def start_and_wait_for(script, folder, step, *arguments):
 
 
 def child_environment():
+    """What finds the same modules: of two alignops, not the one in the current folder."""
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
-    return {**os.environ, "PYTHONPATH": path}
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}

@@ -30,7 +30,7 @@ from alignops.ops.powerset import PowersetSimilarity
 from alignops.training import Example, Run
 from alignops.training.config_values import from_values
 from benchmarks.page import ROOT, machine_line, markdown, write_measured
-from benchmarks.sizes import Components
+from benchmarks.sizes import ComponentSize
 
 PAGE = ROOT / "docs" / "studies" / "powerset.md"
 PLOT = PAGE.with_suffix(".png")
@@ -39,7 +39,7 @@ ZETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 COUNTS = (4, 6, 8, 10, 12, 14, 16)
 MARGIN = 0.2
 BATCHES, BATCH_SIZE = 40, 16
-BATCH = Components("PowerCLIP", 64, 10, 24, 512)
+BATCH = ComponentSize("PowerCLIP", 64, 10, 24, 512)
 ROUNDS = 9
 # Relative tolerance of the bounds, for float64 sums in another order.
 ROUNDING = 1e-12

@@ -90,9 +90,9 @@ class FeatureCache:
             ValueError: if `items` is negative or `shard_items` is not positive.
         """
         if items < 0:
-            raise ValueError(f"items: expected a number >= 0, got {items}")
+            raise ValueError(f"items is {items}; expected a number >= 0")
         if shard_items <= 0:
-            raise ValueError(f"shard_items: expected a number > 0, got {shard_items}")
+            raise ValueError(f"shard_items is {shard_items}; expected a number > 0")
         self.folder = Path(folder) / key[:16]
         self.key = key
         self._items = items
@@ -116,7 +116,7 @@ class FeatureCache:
             ValueError: if its shard is damaged or is not of this key, naming the file.
         """
         if not 0 <= index < self._items:
-            raise IndexError(f"index: expected 0 to {self._items - 1}, got {index}")
+            raise IndexError(f"index is {index}; expected 0 to {self._items - 1}")
         items = self._shard_of(index)
         if items.start not in self._open:
             self._open[items.start] = _Shard(self._path(items), self.key)
@@ -148,9 +148,9 @@ class FeatureCache:
             OSError: if the disk is full; nothing of the shard remains.
         """
         if items != self._shard_of(items.start):
-            raise ValueError(f"items: expected one of missing(), got {items}")
+            raise ValueError(f"items is {items}; expected one of missing()")
         if len(features) != len(items):
-            raise ValueError(f"features: expected those of {len(items)} items, got {len(features)}")
+            raise ValueError(f"features has {len(features)} items; expected {len(items)}")
         path = self._path(items)
         path.parent.mkdir(parents=True, exist_ok=True)
         packed = _pack(features)
@@ -238,7 +238,7 @@ def _pack(features: Sequence[Features]) -> dict[str, Tensor]:
     for item in features:
         if item.keys() != names:
             raise ValueError(
-                f"features: expected {sorted(names)} of every item, got {sorted(item)}"
+                f"features has an item with {sorted(item)}; expected {sorted(names)} of every item"
             )
     packed = {}
     for name in names:
@@ -252,12 +252,12 @@ def _pack(features: Sequence[Features]) -> dict[str, Tensor]:
 
 def _check_alike(name: str, tensors: list[Tensor]) -> None:
     if any(tensor.ndim == 0 for tensor in tensors):
-        raise ValueError(f"features: {name!r} is a scalar; expected at least one dimension")
+        raise ValueError(f"features[{name!r}] is a scalar; expected at least one dimension")
     kinds = {(tensor.dtype, tuple(tensor.shape[1:])) for tensor in tensors}
     if len(kinds) > 1:
         raise ValueError(
-            f"features: {name!r} must have one type and, after its first dimension, one shape; "
-            f"got {sorted(map(str, kinds))}"
+            f"features[{name!r}] is of {sorted(map(str, kinds))}; expected one type and, after its "
+            "first dimension, one shape"
         )
 
 
@@ -279,5 +279,6 @@ def _bytes_of(value: object) -> Iterable[bytes | memoryview]:
         yield f"{type(value).__name__} {value!r} ".encode()
     else:
         raise TypeError(
-            f"parts: expected strings, numbers, tensors, sequences and mappings, got {type(value)}"
+            f"parts is of type {type(value).__name__}; expected strings, numbers, tensors, "
+            "sequences and mappings"
         )

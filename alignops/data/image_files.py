@@ -49,7 +49,7 @@ class CaptionedImages(PairedDataset):
             ValueError: if `on_error` is neither, an image lies outside, or not one can be read.
         """
         if on_error not in get_args(OnError):
-            raise ValueError(f"on_error: expected one of {get_args(OnError)}, got {on_error!r}")
+            raise ValueError(f"on_error is {on_error!r}; expected one of {get_args(OnError)}")
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise FileNotFoundError(f"folder: no folder of images at {self.folder}")

@@ -60,11 +60,11 @@ def split_keys(
     """
     for name, share in (("validation", validation), ("test", test)):
         if not 0 <= share < 1:
-            raise ValueError(f"{name}: expected a share in [0, 1), got {share}")
+            raise ValueError(f"{name} is {share}; expected a share in [0, 1)")
     if validation + test >= 1:
-        raise ValueError(f"validation + test: expected a share below 1, got {validation + test}")
+        raise ValueError(f"validation + test is {validation + test}; expected a share below 1")
     if len(set(keys)) != len(keys):
-        raise ValueError("keys: expected unique names, got repeated ones")
+        raise ValueError("keys holds a name twice; expected different ones")
     shuffled = sorted(keys, key=lambda key: sha256(f"{seed} {key}".encode()).digest())
     tests = round(test * len(keys))
     held_out = tests + round(validation * len(keys))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize
 
-from alignops.losses.instance_relations import Relations, check_relations, connections
+from alignops.losses.instance_relations import InstanceRelations, check_relations, connections
 from alignops.ops.arguments import (
     check_embeddings,
     check_pairs,
@@ -72,7 +72,9 @@ class InstanceGraph(nn.Module):
         self.both = GraphConvolution(dim)
         self.transformer = nn.TransformerEncoderLayer(dim, heads, dim, dropout, batch_first=True)
 
-    def forward(self, image: Tensor, text: Tensor, relations: Relations) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, image: Tensor, text: Tensor, relations: InstanceRelations
+    ) -> tuple[Tensor, Tensor]:
         """Contextualise embeddings of B images and their texts, each (B, D) and L2-normalised.
 
         Returns:
@@ -85,8 +87,8 @@ class InstanceGraph(nn.Module):
         check_embeddings(image, text, ("image", "text"), dims=2)
         check_pairs(image, text, ("image", "text"))
         check_size(image, "image", self.both.weight.shape[0])
-        if not isinstance(relations, Relations):
-            raise wrong_type("relations", relations, "Relations")
+        if not isinstance(relations, InstanceRelations):
+            raise wrong_type("relations", relations, "InstanceRelations")
         for name, relation in relations._asdict().items():
             check_relations(relation, f"relations.{name}", image)
         nodes = torch.cat(
@@ -94,7 +96,7 @@ class InstanceGraph(nn.Module):
         )
         whole = relations.whole()
         nodes = normalize(self.both(nodes, whole), dim=-1) + torch.cat([image, text])
-        connected = Relations(*map(connections, relations)).whole()
+        connected = InstanceRelations(*map(connections, relations)).whole()
         mask = (self.mask_weight * whole).masked_fill(~connected, -torch.inf)
         enhanced = self.transformer(nodes[None], src_mask=mask)[0]
         image, text = normalize(enhanced, dim=-1).chunk(2)
@@ -122,7 +124,11 @@ class GraphLoss(nn.Module):
         self.base = base
 
     def forward(
-        self, image: Tensor, text: Tensor, relations: Relations, image_id: Tensor | None = None
+        self,
+        image: Tensor,
+        text: Tensor,
+        relations: InstanceRelations,
+        image_id: Tensor | None = None,
     ) -> Tensor:
         """Compute the sum of the three losses on L2-normalised embeddings (B, D), 0-d."""
         image_graph, text_graph = self.graph(image, text, relations)

@@ -11,7 +11,7 @@ from alignops.ops.arguments import check_dense, check_embeddings, check_pairs, c
 from alignops.ops.errors import Given, wrong_type, wrong_value
 
 
-class Relations(NamedTuple):
+class InstanceRelations(NamedTuple):
     """Relations between the 2B instances of a batch of B pairs, each (B, B).
 
     Attributes:

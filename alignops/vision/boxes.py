@@ -48,9 +48,9 @@ def relation_boxes(boxes: FloatArray, scores: FloatArray, limit: int) -> Boxes:
     """
     _check_boxes(boxes)
     if scores.shape != (len(boxes),):
-        raise ValueError(f"scores: expected shape ({len(boxes)},), got {scores.shape}")
+        raise ValueError(f"scores has shape {scores.shape}; expected ({len(boxes)},)")
     if limit < 0:
-        raise ValueError(f"limit: expected a number >= 0, got {limit}")
+        raise ValueError(f"limit is {limit}; expected a number >= 0")
     first, second = np.triu_indices(len(boxes), k=1)
     low = np.minimum(boxes[first, :2], boxes[second, :2])
     high = np.maximum(boxes[first, 2:], boxes[second, 2:])
@@ -82,7 +82,8 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(detections, list):
-        raise ValueError(f"{path}: expected a list of detections, got {type(detections).__name__}")
+        kind = type(detections).__name__
+        raise ValueError(f"{path} holds a {kind}; expected a list of detections")
     rows: dict[str, list[tuple[float, ...]]] = {}
     for number, detection in enumerate(detections):
         try:
@@ -93,8 +94,8 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
             rows.setdefault(str(detection["image_id"]), []).append(row)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f'{path}, detection {number}: expected "image_id", "score" and "bbox" of four '
-                f"finite numbers, got {detection}"
+                f'{path}, detection {number} is {str(detection)[:200]}; expected "image_id", '
+                '"score" and "bbox" of four finite numbers'
             ) from error
     tables = {image: np.array(row, dtype=np.float32) for image, row in rows.items()}
     return {
@@ -120,7 +121,7 @@ def grid_boxes(width: int, height: int) -> Boxes:
         ValueError: if a side is not positive.
     """
     if width <= 0 or height <= 0:
-        raise ValueError(f"width, height: expected an image, got {width} x {height} pixels")
+        raise ValueError(f"width x height is {width} x {height}; expected at least one pixel")
     middle = (1 / 6, 1 / 6, 5 / 6, 5 / 6)
     corners = [(x / 4, y / 4) for y in range(3) for x in range(3)]
     boxes = [middle, *((x, y, x + 1 / 2, y + 1 / 2) for x, y in corners)]
@@ -144,13 +145,13 @@ def crop_boxes(image: Image.Image, boxes: FloatArray, size: int) -> NDArray[np.u
     """
     _check_boxes(boxes)
     if size <= 0:
-        raise ValueError(f"size: expected a number of pixels > 0, got {size}")
+        raise ValueError(f"size is {size}; expected a number of pixels > 0")
     limits = np.array([image.width, image.height] * 2, dtype=np.float32)
     inside = np.clip(boxes, 0, limits)
     empty = (inside[:, :2] >= inside[:, 2:]).any(axis=1)
     if empty.any():
         raise ValueError(
-            f"boxes: {boxes[empty][0].tolist()} has no area inside an image of "
+            f"boxes has {boxes[empty][0].tolist()}; expected an area inside the image of "
             f"{image.width} x {image.height} pixels"
         )
     rgb = image.convert("RGB")
@@ -162,4 +163,4 @@ def crop_boxes(image: Image.Image, boxes: FloatArray, size: int) -> NDArray[np.u
 
 def _check_boxes(boxes: FloatArray) -> None:
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes: expected shape (n, 4), got {boxes.shape}")
+        raise ValueError(f"boxes has shape {boxes.shape}; expected (n, 4)")

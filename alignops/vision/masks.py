@@ -58,7 +58,7 @@ class _RunLengths:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
         if not isinstance(entries, list):
-            raise ValueError(f"{path}: expected a list of masks, got {type(entries).__name__}")
+            raise ValueError(f"{path} holds a {type(entries).__name__}; expected a list of masks")
         self._path = path
         self._encoded: dict[str, list[dict[str, Any]]] = {}
         for number, entry in enumerate(entries):
@@ -124,8 +124,8 @@ def _run_length(entry: Any, where: str) -> tuple[str, dict[str, Any]]:
         _as_bytes(run_length["counts"])
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{where}: expected "image_id" and "segmentation" with "size" and "counts", got '
-            f"{str(entry)[:200]}"
+            f'{where} is {str(entry)[:200]}; expected "image_id" and "segmentation" with "size" '
+            'and "counts"'
         ) from error
     return str(image), run_length
 

@@ -52,7 +52,7 @@ def cover_of_boxes(boxes: FloatArray, seen: FloatArray, grid: tuple[int, int]) -
         ValueError: a shape is wrong.
     """
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes: expected shape (n, 4), got {boxes.shape}")
+        raise ValueError(f"boxes has shape {boxes.shape}; expected (n, 4)")
     rows = _shares(boxes[:, 1], boxes[:, 3], seen[1], seen[3], grid[0])
     columns = _shares(boxes[:, 0], boxes[:, 2], seen[0], seen[2], grid[1])
     return (rows[:, :, None] * columns[:, None, :]).reshape(len(boxes), grid[0] * grid[1])
@@ -73,7 +73,7 @@ def cover_of_masks(masks: NDArray[np.bool_], seen: FloatArray, grid: tuple[int, 
         ValueError: a shape is wrong.
     """
     if masks.ndim != 3:
-        raise ValueError(f"masks: expected shape (n, height, width), got {masks.shape}")
+        raise ValueError(f"masks has shape {masks.shape}; expected (n, height, width)")
     y, x = (np.arange(side, dtype=np.float32) for side in masks.shape[1:])
     rows = _shares(y, y + 1, seen[1], seen[3], grid[0])
     columns = _shares(x, x + 1, seen[0], seen[2], grid[1])

@@ -49,7 +49,7 @@ def features(batch):
 def relations(batch):
     image, text = pair(batch)
     within = [losses.within_relations(side.detach()) for side in (image, text)]
-    return image, text, losses.Relations(*within, *torch.rand(2, batch, batch).double())
+    return image, text, losses.InstanceRelations(*within, *torch.rand(2, batch, batch).double())
 
 
 def related(batch):

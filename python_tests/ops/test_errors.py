@@ -52,7 +52,7 @@ CONTRAST = {
 FEATURES = losses.ComponentFeatures(
     rows(4, 6), rows(4, 3, 6), rows(4, 2, 6), valid(4, 3), valid(4, 2)
 )
-RELATIONS = losses.Relations(*(rows(4, 4) for _ in range(4)))
+RELATIONS = losses.InstanceRelations(*(rows(4, 4) for _ in range(4)))
 PAIRS = {"image": IMAGE, "text": TEXT, "image_id": torch.arange(4)}
 TRIPLET = {"margin": 0.2, "reduction": "mean"}
 GRAPH = {"dim": 6, "heads": 2, "mask_weight": 1.5, "dropout": 0.1}

@@ -13,9 +13,9 @@ from alignops.losses import (
     GraphLoss,
     HardestTripletLoss,
     InstanceGraph,
+    InstanceRelations,
     MomentumContrastiveLoss,
     PrototypeContrastiveLoss,
-    Relations,
     across_relations,
     momentum_copy,
     relation_divergence,
@@ -162,7 +162,9 @@ class AahrObjective(nn.Module):
         i2t, t2i = across_relations(image.local, text.local, image.mask, text.mask)
         images, texts = normalize(image.fused, dim=-1), normalize(text.fused, dim=-1)
         if self.losses.graph:
-            relations = Relations(within_relations(images), within_relations(texts), i2t, t2i)
+            relations = InstanceRelations(
+                within_relations(images), within_relations(texts), i2t, t2i
+            )
             graph = self.graph(images, texts, relations, image_id)
             terms["graph"] = self.losses.graph * graph
         if self.losses.regulariser:
