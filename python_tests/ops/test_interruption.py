@@ -38,6 +38,14 @@ call = lambda: torch.ops.alignops.fgm_similarity_backward(
     grad, grad, x, y, None, None, x_argmax, y_argmax
 )
 """,
+    "powerset": """
+inputs = draw(1024, 64, 1024, 64, 256)
+call = lambda: alignops.powerset_similarity(*inputs)
+""",
+    "scan": """
+inputs = draw(1024, 64, 1024, 64, 512)
+call = lambda: alignops.scan_similarity(*inputs)
+""",
     "logsumexp": """
 inputs = draw(100_000, 100_000, 256)
 call = lambda: alignops.similarity_logsumexp(*inputs, 1.0)

@@ -221,15 +221,20 @@ def test_eight_threads_under_a_changing_number_of_torchs_get_the_same(op):
 @pytest.mark.parametrize("op", [*OPS, SCAN], ids=str)
 def test_an_export_takes_any_sizes(op):
     class Model(torch.nn.Module):
-        def forward(self, *inputs):
-            return op.function(*inputs)
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, first, *others):
+            return op.function(first * self.weight, *others)
 
     def drawn(sizes):
         return op.inputs(Problem(*sizes, torch.float32, mask="none"))
 
     example = drawn((3, 4, 7, 5, 6))
     free = tuple(None if t is None else dict.fromkeys(range(t.dim()), Dim.AUTO) for t in example)
-    program = torch.export.export(Model(), example, dynamic_shapes=(free,))
+    free = (free[0], free[1:])  # forward(first, *others)
+    program = torch.export.export(Model(), example, dynamic_shapes=free)
     count = 12 if op is EXACT_POWERSET else 300
     inputs = drawn((3, count, 2, 310, 6))
     assert_same(program.module()(*inputs), op.function(*inputs))
