@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from alignops.data import PairedDataset
+from alignops.data import PairedDataset, Splits
 from alignops.methods.common.captions import CaptionTable
 from alignops.methods.common.embedding import default_device, embed_images, embed_texts
 from alignops.methods.common.pairs import MethodConfig, open_image_pairs
@@ -37,8 +37,8 @@ class EmbeddingScorer(Scorer):
         return Similarities(score, score)
 
 
-def open_model(config: EndToEndConfig) -> tuple[DualEncoder, PairedDataset]:
-    """Open the training pairs, and build the model; a tiny one takes its words from them.
+def open_model(config: EndToEndConfig) -> tuple[DualEncoder, Splits[PairedDataset]]:
+    """Open the pairs, and build the model; a tiny one takes its words from those of training.
 
     The seed is that of random weights, and of whatever draws from torch's generator afterwards.
 
@@ -46,9 +46,9 @@ def open_model(config: EndToEndConfig) -> tuple[DualEncoder, PairedDataset]:
         FileNotFoundError: data or weights are missing.
         ValueError: the configuration or the data do not fit.
     """
-    pairs = open_image_pairs(config.data).train
+    pairs = open_image_pairs(config.data)
     torch.manual_seed(config.loop.seed)
-    return build_dual_encoder(config.model, CaptionTable(pairs.captions).texts), pairs
+    return build_dual_encoder(config.model, CaptionTable(pairs.train.captions).texts), pairs
 
 
 def load_embedding_scorer(config: EndToEndConfig, folder: Path) -> EmbeddingScorer:
