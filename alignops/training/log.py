@@ -44,7 +44,7 @@ class Log:
             with explaining_full_disk(self._path):
                 self._board.close()
         except OSError:
-            if error is None:
+            if raised[1] is None:
                 raise
         finally:
             threading.excepthook = self._report_thread
