@@ -12,6 +12,7 @@ from alignops.methods.results import evaluate_run, read_results
 from alignops.training import Run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["clip", "comalign", "aahr"])
 def test_no_file_that_a_run_stands_on_can_run_code(method, photos, tmp_path, monkeypatch):
     stranger, marker = tmp_path / "stranger", tmp_path / "marker"
