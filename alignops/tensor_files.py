@@ -5,9 +5,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from alignops.checksums import DamagedError
+
+_SHOWN = 3
 
 
 def save_tensors(
@@ -46,6 +48,28 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     except SafetensorError as error:
         raise DamagedError(f"{path} is damaged: {error}") from error
     return tensors
+
+
+def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Compare the names and shapes of a file's tensors with those of a module's state.
+
+    Raises:
+        ValueError: they differ; says how.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    names = sorted(expected | given)
+    differing = [name for name in names if expected.get(name) != given.get(name)]
+    if not differing:
+        return
+    shown = [
+        f"{name} is {given.get(name, 'missing')}; "
+        f"expected {expected.get(name, 'none of this name')}"
+        for name in differing[:_SHOWN]
+    ]
+    if more := len(differing) - len(shown):
+        shown.append(f"and {more} more of {len(names)} tensors")
+    raise ValueError(f"{path} is of another model: {', '.join(shown)}")
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

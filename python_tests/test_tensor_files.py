@@ -3,9 +3,10 @@ import stat
 
 import pytest
 import torch
+from torch import nn
 
 from alignops.checksums import DamagedError
-from alignops.tensor_files import load_tensors, save_tensors
+from alignops.tensor_files import load_tensors, require_fit, save_tensors
 
 
 def test_tensors_come_back_as_they_were(tmp_path):
@@ -54,3 +55,19 @@ def test_what_cannot_be_written_is_an_error_of_the_system(tmp_path):
     (tmp_path / "taken").mkdir()
     with pytest.raises(OSError, match="taken cannot be written"):
         save_tensors({"a": torch.ones(1)}, tmp_path / "taken")
+
+
+def test_tensors_that_do_not_fit_say_what_differs(tmp_path):
+    path = tmp_path / "weights"
+    module = nn.Linear(2, 3)
+    require_fit(module, module.state_dict(), path)
+    given = {"weight": torch.zeros(3, 4), "other": torch.zeros(())}
+    with pytest.raises(
+        ValueError,
+        match=r"weights is of another model: bias is missing; expected \(3,\), other is \(\); "
+        r"expected none of this name, weight is \(3, 4\); expected \(3, 2\)$",
+    ):
+        require_fit(module, given, path)
+    many = {str(number): torch.zeros(1) for number in range(9)}
+    with pytest.raises(ValueError, match=r", and 8 more of 11 tensors$"):
+        require_fit(module, many, path)

@@ -3,7 +3,7 @@
 from alignops.data.caption_files import read_captions
 from alignops.data.collate import pad_rows
 from alignops.data.feature_cache import FeatureCache, content_key, images_key
-from alignops.data.flickr import open_flickr, split_flickr
+from alignops.data.flickr import has_split_lists, open_flickr, split_flickr
 from alignops.data.image_files import CaptionedImages
 from alignops.data.pairs import ImageCaptions, PairedDataset
 from alignops.data.precomputed import PrecomputedRegions, is_precomputed, open_precomputed
@@ -23,6 +23,7 @@ __all__ = [
     "compositional_pairs",
     "content_key",
     "draw_scenes",
+    "has_split_lists",
     "images_key",
     "is_precomputed",
     "open_flickr",

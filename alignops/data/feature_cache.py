@@ -34,6 +34,9 @@ from alignops.progress import track
 from alignops.tensor_files import save_tensors
 from alignops.vision.image_file import READING
 
+_ORIGIN = "alignops"
+"""Name of a shard's metadata: the key and the digest of its tensors."""
+
 Features = Mapping[str, Tensor]
 """The features of one item: name to tensor (rows, ...)."""
 
@@ -154,24 +157,29 @@ class FeatureCache:
         path = self._path(items)
         path.parent.mkdir(parents=True, exist_ok=True)
         packed = _pack(features)
-        metadata = {"key": self.key, "sha256": content_key(tensors=packed)}
         with replacing_file(path) as temporary:
-            save_tensors(packed, temporary, metadata)
+            # In one text: several would be in a file in any order.
+            save_tensors(packed, temporary, {_ORIGIN: f"{self.key} {content_key(tensors=packed)}"})
         self._open.pop(items.start, None)
 
     def fill(
         self,
         compute: Callable[[range], Sequence[Features]],
         *,
+        before: Callable[[Sequence[range]], None] | None = None,
         description: str = "Computing features",
     ) -> None:
         """Compute and write whatever is missing or damaged, showing the progress.
 
         Args:
             compute: from a run of items to the features of each.
+            before: called once with all that is missing, if anything is, before the first
+                `compute`: for what takes less time together.
             description: beside the progress.
         """
         missing = self.missing()
+        if missing and before is not None:
+            before(missing)
         for items in track(missing, description, len(missing)):
             self.write(items, compute(items))
 
@@ -207,9 +215,10 @@ class _Shard:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise self._damaged(str(error)) from error
-        if metadata.get("key") != key:
-            raise ValueError(f"{path} was written for key {metadata.get('key')}, not for {key}")
-        self._tensors, self._digest = tensors, metadata.get("sha256")
+        written_for, _, self._digest = metadata.get(_ORIGIN, "").partition(" ")
+        if written_for != key:
+            raise ValueError(f"{path} was written for key {written_for or None}, not for {key}")
+        self._tensors = tensors
         names = [name.removesuffix(".values") for name in tensors if name.endswith(".values")]
         self._values = {name: tensors[f"{name}.values"] for name in names}
         self._offsets = {name: tensors[f"{name}.offsets"].tolist() for name in names}

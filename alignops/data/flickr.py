@@ -44,6 +44,11 @@ def open_flickr(
     )
 
 
+def has_split_lists(folder: str | Path) -> bool:
+    """Whether a folder holds lists of its own that divide its images, or some of them."""
+    return any((Path(folder) / name).is_file() for name in _SPLIT_FILES)
+
+
 def split_flickr(
     folder: str | Path,
     *,
@@ -73,7 +78,7 @@ def split_flickr(
         ValueError: as `open_flickr` and `split_keys`.
     """
     dataset = open_flickr(folder, on_error=on_error, allow_outside=allow_outside)
-    parts = _read_split_files(Path(folder))
+    parts = _read_split_files(Path(folder)) if has_split_lists(folder) else None
     if parts is None:
         skipped = [path.relative_to(dataset.folder).as_posix() for path, _ in dataset.skipped]
         names = [*dataset.keys, *skipped]
@@ -88,11 +93,9 @@ def _first_existing(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).exists()), None)
 
 
-def _read_split_files(folder: Path) -> Splits[list[str]] | None:
+def _read_split_files(folder: Path) -> Splits[list[str]]:
     paths = [folder / name for name in _SPLIT_FILES]
     missing = [path for path in paths if not path.is_file()]
-    if len(missing) == len(paths):
-        return None
     if missing:
         raise FileNotFoundError(f"{missing[0]} is missing beside the other lists of the split")
     return Splits(*(read_text(path).split() for path in paths))

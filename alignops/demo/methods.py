@@ -60,7 +60,7 @@ def _mosaiclip(stage: Stage) -> MosaiClipConfig:
         data=stage.sentences,
         model=DualEncoderConfig(name=str(stage.base.model)),
         # With few words, a single object is in many pictures: it says little, and costs retrieval.
-        texts=TextConfig(obj=0.0, graphs=stage.folder / "graphs"),
+        texts=TextConfig(obj=0.0),
         loop=stage.loop(stage.size.tuning_steps),
         optimizer=_TUNING,
     )

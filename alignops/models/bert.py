@@ -75,9 +75,11 @@ def _load(folder: Path) -> tuple[Any, Any]:
     _check_files(folder)
     try:
         model, found = transformers.AutoModel.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
+            folder, local_files_only=True, trust_remote_code=False, output_loading_info=True
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError) as error:
         raise ValueError(f"transformers finds no text model in {folder}: {error}") from error
     missing = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from alignops.checksums import DamagedError
-from alignops.tensor_files import load_tensors, save_tensors
+from alignops.tensor_files import load_tensors, require_fit, save_tensors
 
 _MODEL, _OPTIMIZER, _RANDOM = "model.safetensors", "optimizer.safetensors", "random.safetensors"
 _NUMBERS = "state.json"
@@ -70,7 +70,7 @@ class TrainingState:
         weights, moments, generators = (
             load_tensors(folder / name) for name in (_MODEL, _OPTIMIZER, _RANDOM)
         )
-        _require_fit(self.module, weights, folder / _MODEL)
+        require_fit(self.module, weights, folder / _MODEL)
         self.module.load_state_dict(weights)
         _restore_optimizer(self.module, self.optimizer, moments, folder / _OPTIMIZER)
         try:
@@ -91,17 +91,6 @@ def _read_numbers(path: Path) -> dict[str, Any]:
     if not isinstance(numbers, dict):
         raise DamagedError(f"{path} is damaged: it holds no names")
     return numbers
-
-
-def _require_fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    for name in sorted(expected | given):
-        if expected.get(name) != given.get(name):
-            raise ValueError(
-                f"{path} is of another model: {name} is {given.get(name, 'missing')}; "
-                f"expected {expected.get(name, 'none of this name')}"
-            )
 
 
 def _names(module: nn.Module, optimizer: Optimizer) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from alignops.data import open_flickr, split_flickr
+from alignops.data import has_split_lists, open_flickr, split_flickr
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k_800"
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason="the photos are not here")
@@ -68,6 +68,12 @@ def test_shipped_lists_decide_where_they_are_present(tmp_path):
     assert splits.train.keys == ["1.jpg", "3.jpg"]
     assert splits.validation.keys == ["7.jpg"]
     assert splits.test.keys == ["9.jpg"]
+
+
+def test_a_folder_says_whether_it_has_lists(tmp_path):
+    assert not has_split_lists(tmp_path)
+    (tmp_path / "Flickr_8k.devImages.txt").write_text("0001.jpg\n")
+    assert has_split_lists(tmp_path)
 
 
 def test_copies_of_a_photo_stay_on_one_side_and_move_no_other(tmp_path):

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alignops.data import PairedDataset, pad_rows
+from alignops.data import PairedDataset, content_key, pad_rows
 from alignops.methods.comalign.encoder import ComponentEncoder
 from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.embedding import in_batches, load_pixels
@@ -47,6 +47,11 @@ class LocalEncoder(FrozenEncoder):
         self.components = ComponentEncoder(model, folder, boxes, limits)
         self.regions = regions
         self.bert = bert
+
+    def fingerprint(self) -> str:
+        """Hash the weights of the model, and of BERT where it takes part."""
+        own = super().fingerprint()
+        return own if self.bert is None else content_key(model=own, bert=self.bert.fingerprint())
 
     def cached_images(self, dataset: PairedDataset) -> Items:
         """Embed all images of a dataset, or take the region features it has.

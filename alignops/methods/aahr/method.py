@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from alignops.methods.aahr.examples import AahrExamples, collate_pairs
 from alignops.methods.aahr.features import LocalEncoder, Regions
 from alignops.methods.aahr.objective import AahrEncoderConfig, AahrLossConfig, AahrObjective
-from alignops.methods.aahr.scorer import AahrScorer, save_encoders
+from alignops.methods.aahr.scorer import AahrScorer, save_scorer
 from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.frozen import FrozenConfig
 from alignops.methods.common.method import Method
 from alignops.methods.common.pairs import open_pairs
+from alignops.methods.common.seeding import seed_generators
 from alignops.models import BertWords
+from alignops.settings import refuse_unused
 from alignops.training import Recipe, Run
 
 
@@ -23,8 +23,7 @@ class AahrConfig(FrozenConfig):
 
     Attributes:
         regions: local features of an image: the model's patches, or crops of boxes.
-        bert: folder of a `transformers` model whose tokens are a caption's words, frozen too;
-            without one they are the model's own.
+        bert: folder of a frozen `transformers` model for the words; None = the base's own tokens.
         encoder: what is trained.
         losses: by which losses.
         drop: share of regions and of words left out in training, drawn anew each time.
@@ -40,29 +39,28 @@ class AahrConfig(FrozenConfig):
         """Check that `drop` is a share, and that no box setting is without effect."""
         if not 0 <= self.drop < 1:
             raise ValueError(f"drop is {self.drop}; expected a share in [0, 1)")
-        if self.data.detections is not None and self.regions != "boxes":
-            path = self.data.detections
-            raise ValueError(f"data.detections is {path}; expected None, as regions are patches")
+        if self.regions != "boxes":
+            refuse_unused(self.data, ["detections"], group="data", reason="regions are patches")
 
 
 def recipe(config: AahrConfig) -> Recipe:
     """Train two encoders; they are the run's model."""
     pairs = open_pairs(config.data).train
-    examples = AahrExamples(_encoder(config).cached_pairs(pairs), config.drop)
-    torch.manual_seed(config.loop.seed)
+    features = _encoder(config)
+    examples = AahrExamples(features.cached_pairs(pairs), config.drop)
+    seed_generators(config.loop.seed)
     objective = AahrObjective(*examples.sizes, config.encoder, config.losses, config.loop.steps)
 
     def save(run: Run) -> None:
         with run.writing_model() as folder:
-            save_encoders(objective, folder)
+            save_scorer(objective, features, folder)
 
     return Recipe(objective, examples, collate_pairs, save)
 
 
 def prepare(config: AahrConfig) -> Path:
-    """Compute the frozen features of the training pairs."""
-    _encoder(config).cached_pairs(open_pairs(config.data).train)
-    return config.features
+    """Compute the frozen features of all pairs."""
+    return _encoder(config).prepare(open_pairs(config.data))
 
 
 def load_scorer(config: AahrConfig, folder: Path) -> AahrScorer:
@@ -73,7 +71,8 @@ def load_scorer(config: AahrConfig, folder: Path) -> AahrScorer:
 def _encoder(config: AahrConfig) -> LocalEncoder:
     model, boxes = config.base.load(), BoxSource(config.data.detections)
     bert = None if config.bert is None else BertWords(config.bert).to(model.device)
-    return LocalEncoder(model, config.features, config.regions, boxes, config.components, bert)
+    local = config.regions, boxes, config.components, bert
+    return LocalEncoder(model, config.features_folder, *local)
 
 
 AAHR = Method("aahr", AahrConfig, recipe, load_scorer, prepare)

@@ -1,10 +1,9 @@
 """How AAHR scores: the dot product of what its two encoders make of frozen features."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from alignops.data import PairedDataset
@@ -13,9 +12,10 @@ from alignops.methods.aahr.objective import AahrEncoderConfig, AahrObjective
 from alignops.methods.common.embedding import default_device, in_batches
 from alignops.methods.common.frozen import Items
 from alignops.methods.common.scorer import Scorer, Similarities
+from alignops.methods.common.trained_encoders import load_weights, read_encoders, save_encoders
 from alignops.models import AahrEncoder
 
-_WEIGHTS = "encoders.safetensors"
+_SIDES = ("image", "text")
 
 
 class AahrScorer(Scorer):
@@ -24,14 +24,20 @@ class AahrScorer(Scorer):
     Args:
         features: embeds images and captions.
         config: the sizes of the encoders.
-        folder: what `save_encoders` wrote.
+        folder: what `save_scorer` wrote.
+
+    Raises:
+        DamagedError: a file of the folder is not as it was written.
+        ValueError: it is of another base, or of encoders of another size.
     """
 
     def __init__(self, features: LocalEncoder, config: AahrEncoderConfig, folder: Path) -> None:
         self.features = features
-        weights = load_file(folder / _WEIGHTS)
-        self.image = _encoder(weights, "image", config).to(default_device()).eval()
-        self.text = _encoder(weights, "text", config).to(default_device()).eval()
+        weights, _ = read_encoders(folder, base=features.fingerprint())
+        self.image, self.text = (_encoder(weights, side, config) for side in _SIDES)
+        load_weights(_both(self), weights, folder)
+        for encoder in (self.image, self.text):
+            encoder.to(default_device()).eval()
 
     def similarities(self, images: PairedDataset, captions: Sequence[str]) -> Similarities:
         """Score every image of a dataset with every caption; images' features are cached."""
@@ -41,24 +47,20 @@ class AahrScorer(Scorer):
         return Similarities(score, score)
 
 
-def save_encoders(objective: AahrObjective, folder: Path) -> None:
+def save_scorer(objective: AahrObjective, features: LocalEncoder, folder: Path) -> None:
     """Write the two encoders of a trained objective."""
-    encoders = nn.ModuleDict({"image": objective.image, "text": objective.text})
-    save_file(encoders.cpu().state_dict(), folder / _WEIGHTS)
+    save_encoders(_both(objective), folder, base=features.fingerprint())
 
 
-def _encoder(weights: dict[str, Tensor], side: str, config: AahrEncoderConfig) -> AahrEncoder:
-    """Rebuild a side's encoder, of the sizes that its weights have."""
-    own = {
-        name.removeprefix(f"{side}."): weight
-        for name, weight in weights.items()
-        if name.startswith(f"{side}.")
-    }
-    local, whole = own["project_local.weight"], own["project_global.0.weight"]
-    sizes = local.shape[1], whole.shape[1]
-    encoder = AahrEncoder(*sizes, config.dim, config.heads, config.dropout)
-    encoder.load_state_dict(own)
-    return encoder
+def _both(owner: AahrObjective | AahrScorer) -> nn.ModuleDict:
+    return nn.ModuleDict({side: getattr(owner, side) for side in _SIDES})
+
+
+def _encoder(weights: Mapping[str, Tensor], side: str, config: AahrEncoderConfig) -> AahrEncoder:
+    """Build a side's encoder, of the features' sizes that its weights have."""
+    layers = ("project_local", "project_global.0")
+    local, whole = (weights[f"{side}.{layer}.weight"].shape[1] for layer in layers)
+    return AahrEncoder(local, whole, config.dim, config.heads, config.dropout)
 
 
 def _embed(encoder: AahrEncoder, items: Items) -> Tensor:

@@ -14,6 +14,7 @@ from alignops.methods.common.end_to_end import (
 )
 from alignops.methods.common.method import Method
 from alignops.models import DualEncoder
+from alignops.settings import refuse_unused
 from alignops.training import Recipe
 
 
@@ -26,6 +27,10 @@ class ClipConfig(EndToEndConfig):
     """
 
     random_crop: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse boxes that nobody looks at."""
+        refuse_unused(self.data, ["detections"], group="data", reason="clip takes whole images")
 
 
 class ClipObjective(nn.Module):

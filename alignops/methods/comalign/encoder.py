@@ -16,6 +16,7 @@ from alignops.methods.common.embedding import embed_texts, in_batches
 from alignops.methods.common.frozen import ComponentConfig, Features, FrozenEncoder, Items
 from alignops.models import DualEncoder
 from alignops.text import SceneGraph, parse_captions
+from alignops.text.rules.identity import parser_key
 from alignops.vision.boxes import crop_boxes, relation_boxes
 
 # Images per pass: with ten entities and ten relations each, 336 crops.
@@ -75,11 +76,19 @@ class ComponentEncoder(FrozenEncoder):
 
     def image_settings(self, dataset: PairedDataset) -> Mapping[str, object]:
         """Name limits and boxes."""
-        return {**self.caption_settings(), "boxes": self.boxes.identity(dataset)}
+        return {"limits": self._limits, "boxes": self.boxes.identity(dataset)}
 
     def caption_settings(self) -> Mapping[str, object]:
-        """Name the limits."""
-        return {"limits": [self.limits.entities, self.limits.relations]}
+        """Name limits and parser."""
+        return {"limits": self._limits, "parser": parser_key()}
+
+    def prepare_captions(self, captions: Sequence[str]) -> None:
+        """Parse them, by several processes where they are many; a shard then reads its parses."""
+        parse_captions(captions)
+
+    @property
+    def _limits(self) -> list[int]:
+        return [self.limits.entities, self.limits.relations]
 
     def _parts(self, dataset: PairedDataset, index: int) -> tuple[Tensor, list[int]]:
         """Preprocess an image and its boxes; also count whole, entities and relations."""

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from alignops.methods.comalign.encoder import ComponentEncoder
 from alignops.methods.comalign.examples import ComAlignExamples, collate_pairs
 from alignops.methods.comalign.objective import ComAlignObjective, EncoderConfig
@@ -13,6 +11,7 @@ from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.frozen import FrozenConfig
 from alignops.methods.common.method import Method
 from alignops.methods.common.pairs import open_image_pairs
+from alignops.methods.common.seeding import seed_generators
 from alignops.training import Recipe, Run
 
 
@@ -42,9 +41,8 @@ def recipe(config: ComAlignConfig) -> Recipe:
 
 
 def prepare(config: ComAlignConfig) -> Path:
-    """Compute the frozen features of the training pairs."""
-    _encoder(config).cached_pairs(open_image_pairs(config.data).train)
-    return config.features
+    """Compute the frozen features of all pairs."""
+    return _encoder(config).prepare(open_image_pairs(config.data))
 
 
 def load_scorer(config: ComAlignConfig, folder: Path) -> ComAlignScorer:
@@ -56,12 +54,12 @@ def load_scorer(config: ComAlignConfig, folder: Path) -> ComAlignScorer:
 
 def _encoder(config: ComAlignConfig) -> ComponentEncoder:
     boxes = BoxSource(config.data.detections)
-    return ComponentEncoder(config.base.load(), config.features, boxes, config.components)
+    return ComponentEncoder(config.base.load(), config.features_folder, boxes, config.components)
 
 
 def _untrained(config: ComAlignConfig) -> ComAlignScorer:
     encoder = _encoder(config)
-    torch.manual_seed(config.loop.seed)
+    seed_generators(config.loop.seed)
     return ComAlignScorer(encoder, ComAlignObjective(encoder.model.embed_dim, config.encoder))
 
 

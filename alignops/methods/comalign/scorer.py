@@ -1,12 +1,10 @@
 """How ComAlign scores: frozen similarity and that of the encoders' components, weighted."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_model, save_model
 
 from alignops.data import PairedDataset
 from alignops.losses import ComponentFeatures
@@ -16,10 +14,10 @@ from alignops.methods.comalign.score import ScoreTerms, ScoreWeights, tune_weigh
 from alignops.methods.common.captions import CaptionTable
 from alignops.methods.common.embedding import default_device, in_batches
 from alignops.methods.common.scorer import Scorer, Similarities
+from alignops.methods.common.trained_encoders import load_weights, read_encoders, save_encoders
 from alignops.models import ComAlignEncoder
 from alignops.ops import fgm_similarity
 
-_WEIGHTS, _SCORE = "encoders.safetensors", "score.json"
 _BATCH = 1024
 
 
@@ -71,13 +69,19 @@ class ComAlignScorer(Scorer):
 
     def save(self, folder: Path) -> None:
         """Write encoders and weights of the score."""
-        save_model(self.objective, str(folder / _WEIGHTS))
-        (folder / _SCORE).write_text(json.dumps(asdict(self.weights)))
+        base = self.components.fingerprint()
+        save_encoders(self.objective, folder, base=base, numbers=asdict(self.weights))
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote."""
-        load_model(self.objective, str(folder / _WEIGHTS))
-        self.weights = ScoreWeights(**json.loads((folder / _SCORE).read_text()))
+        """Read what `save` wrote.
+
+        Raises:
+            DamagedError: a file is not as it was written.
+            ValueError: it is of another base, or of encoders of another size.
+        """
+        weights, numbers = read_encoders(folder, base=self.components.fingerprint())
+        load_weights(self.objective, weights, folder)
+        self.weights = ScoreWeights(**numbers)
 
 
 def _encode(encoder: ComAlignEncoder, frozen: ComponentFeatures) -> ComponentFeatures:

@@ -1,14 +1,16 @@
 """What the methods on a frozen dual encoder share: its features, computed once and kept on disk."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from alignops.data import FeatureCache, PairedDataset, content_key, images_key
+from alignops.cache_folder import cache_folder
+from alignops.data import FeatureCache, PairedDataset, Splits, content_key, images_key
 from alignops.methods.common.captions import CaptionTable
 from alignops.methods.common.embedding import default_device
 from alignops.methods.common.pairs import MethodConfig
@@ -60,12 +62,17 @@ class FrozenConfig(MethodConfig):
     Attributes:
         base: the frozen dual encoder.
         components: most boxes of an image, and most phrases of a caption where they are embedded.
-        features: folder of the features, shared by all runs.
+        features: folder of the features, shared by all runs; None = "features" in the user's cache.
     """
 
     base: BaseConfig
     components: ComponentConfig = field(default_factory=ComponentConfig)
-    features: Path = Path("runs/features")
+    features: Path | None = None
+
+    @property
+    def features_folder(self) -> Path:
+        """Where the features are kept."""
+        return self.features or cache_folder("features")
 
 
 class Items(Protocol):
@@ -120,6 +127,10 @@ class FrozenEncoder(ABC):
     def caption_settings(self) -> Mapping[str, object]:
         """Name what the features of captions depend on, besides the model and the captions."""
 
+    def fingerprint(self) -> str:
+        """Hash the weights of all that embeds: who was trained on them needs these."""
+        return self.model.fingerprint()
+
     def cached_images(self, dataset: PairedDataset) -> Items:
         """Embed all images of a dataset: an item per image."""
         key = self._key(images=images_key(dataset), **self.image_settings(dataset))
@@ -128,11 +139,20 @@ class FrozenEncoder(ABC):
     def cached_captions(self, captions: Sequence[str]) -> Items:
         """Embed captions: an item per caption."""
 
-        def embed(items: range) -> list[Features]:
-            return self.captions([captions[index] for index in items])
+        def chosen(items: Iterable[int]) -> list[str]:
+            return [captions[index] for index in items]
 
         key = self._key(captions=list(captions), **self.caption_settings())
-        return self._cached(key, len(captions), embed, "captions")
+        return self._cached(
+            key,
+            len(captions),
+            lambda items: self.captions(chosen(items)),
+            "captions",
+            lambda missing: self.prepare_captions(chosen(chain.from_iterable(missing))),
+        )
+
+    def prepare_captions(self, captions: Sequence[str]) -> None:  # noqa: B027 - most need none
+        """Do at once what takes less time for many captions, before any is embedded."""
 
     def cached_pairs(self, dataset: PairedDataset) -> FrozenPairs:
         """Embed all images of a dataset, and every distinct caption once."""
@@ -140,12 +160,27 @@ class FrozenEncoder(ABC):
         images, captions = self.cached_images(dataset), self.cached_captions(table.distinct)
         return FrozenPairs(images, captions, table.by_image(table.rows))
 
+    def prepare(self, pairs: Splits[PairedDataset]) -> Path:
+        """Compute ahead what training and scoring will read; gives the folder.
+
+        The captions of a held-out part are not kept: they are scored once, with others.
+        """
+        self.cached_pairs(pairs.train)
+        for part in (pairs.validation, pairs.test):
+            self.cached_images(part)
+        return self.folder
+
     def _key(self, **parts: object) -> str:
         return content_key(model=self.model.fingerprint(), **parts)
 
     def _cached(
-        self, key: str, count: int, embed: Callable[[range], list[Features]], title: str
+        self,
+        key: str,
+        count: int,
+        embed: Callable[[range], list[Features]],
+        title: str,
+        before: Callable[[Sequence[range]], None] | None = None,
     ) -> FeatureCache:
         cache = FeatureCache(self.folder, key, count)
-        cache.fill(embed, description=f"Embedding {title}")
+        cache.fill(embed, before=before, description=f"Embedding {title}")
         return cache

@@ -8,6 +8,7 @@ from alignops.data import (
     PairedDataset,
     SceneDataset,
     Splits,
+    has_split_lists,
     is_precomputed,
     open_precomputed,
     require_images,
@@ -50,15 +51,18 @@ class DataConfig:
         source: "scenes", a folder in the Flickr8k or Flickr30k layout, or one of SCAN's region
             features.
         on_error: what to do about missing and broken images of a Flickr folder.
+        allow_outside: open images of its captions outside it too; for captions of your own.
         detections: boxes of its images in the COCO result format; None = a fixed grid.
-        validation: share of its images, where it has no lists of its own.
-        test: likewise.
-        seed: of the scenes, or of the shares.
+        validation: share of its images; refused, as `test` and `seed`, where it has lists of its
+            own.
+        test: share of its images.
+        seed: of the scenes, or of the division by shares.
         scenes: how many scenes.
     """
 
     source: str = "scenes"
     on_error: Literal["raise", "skip"] = "raise"
+    allow_outside: bool = False
     detections: Path | None = None
     validation: float = 0.1
     test: float = 0.1
@@ -66,7 +70,8 @@ class DataConfig:
     scenes: SceneConfig = field(default_factory=SceneConfig)
 
 
-_OF_FLICKR = ("on_error", "detections", "validation", "test")
+_OF_SHARES = ("validation", "test")
+_OF_FLICKR = ("on_error", "allow_outside", "detections", *_OF_SHARES)
 _OF_SCENES = tuple(f"scenes.{setting.name}" for setting in fields(SceneConfig))
 
 
@@ -122,9 +127,13 @@ def _open_source(config: DataConfig) -> Splits[PairedDataset]:
         reason = f"{config.source} holds region features in three splits"
         refuse_unused(config, (*_OF_FLICKR, "seed"), group="data", reason=reason)
         return open_precomputed(config.source)
+    if has_split_lists(config.source):
+        reason = f"{config.source} has lists of its own"
+        refuse_unused(config, (*_OF_SHARES, "seed"), group="data", reason=reason)
     return split_flickr(
         config.source,
         on_error=config.on_error,
+        allow_outside=config.allow_outside,
         validation=config.validation,
         test=config.test,
         seed=config.seed,

@@ -11,6 +11,7 @@ from alignops.methods.common.method import Method
 from alignops.methods.mosaiclip.texts import Batch, Collate, MosaiClipExamples, TextConfig
 from alignops.models import DualEncoder
 from alignops.models.wise_ft import interpolate_vision, vision_weights
+from alignops.settings import refuse_unused
 from alignops.training import Recipe, Run
 
 
@@ -31,7 +32,9 @@ class MosaiClipConfig(EndToEndConfig):
     random_crop: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check that `wise_ft` is in [0, 1]."""
+        """Check that `wise_ft` is in [0, 1], and that no box setting is without effect."""
+        reason = "mosaiclip takes whole images"
+        refuse_unused(self.data, ["detections"], group="data", reason=reason)
         if not 0 <= self.wise_ft <= 1:
             raise ValueError(f"wise_ft is {self.wise_ft}; expected a number between 0 and 1")
 

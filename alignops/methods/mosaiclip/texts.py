@@ -41,7 +41,6 @@ class TextConfig:
         equal_counts: fill up every batch to the same number of texts, with negatives of other
             images.
         vocabulary: JSON file with the words of the negatives; None = those of the captions.
-        graphs: folder where parsed captions are kept, for all runs; None = the user's cache.
     """
 
     positives: int = 3
@@ -54,7 +53,6 @@ class TextConfig:
     exclusive: bool = True
     equal_counts: bool = False
     vocabulary: Path | None = None
-    graphs: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that no batch can satisfy."""
@@ -127,7 +125,7 @@ class MosaiClipExamples:
         self._images = TrainingImages(model, dataset, random_crop)
         self._captions = dataset.captions
         table = CaptionTable(dataset.captions)
-        graphs = parse_captions(table.texts, cache=config.graphs)
+        graphs = parse_captions(table.texts)
         self._graphs = table.by_image(graphs)
         self._coarse_steps = round(config.coarse * steps)
         path = config.vocabulary

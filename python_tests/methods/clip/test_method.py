@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -44,6 +46,11 @@ def test_the_objective_is_the_contrastive_loss_of_the_embeddings(model):
     loss = ClipObjective(model)((images, tokens))["contrastive"]
     pooled = model.encode_image(images), model.encode_text(tokens)
     assert torch.equal(loss, ClipLoss()(*pooled, model.logit_scale))
+
+
+def test_boxes_have_no_effect():
+    with pytest.raises(ValueError, match=r"data\.detections is x\.json; expected None, as clip"):
+        ClipConfig(data=DataConfig(source="photos", detections=Path("x.json")))
 
 
 def test_a_trained_model_is_what_the_scorer_scores_with(tmp_path):

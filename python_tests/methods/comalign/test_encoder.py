@@ -7,6 +7,8 @@ from alignops.methods.comalign.encoder import ComponentEncoder, collate_componen
 from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.frozen import ComponentConfig
 from alignops.models import DualEncoder
+from alignops.text import parse_captions
+from alignops.text.rules.identity import parser_key
 from alignops.vision.boxes import Boxes
 
 CAPTIONS = ["a small red circle is above a large blue square", "a small red circle", "red"]
@@ -72,6 +74,32 @@ def test_features_are_computed_once(model, scenes, tmp_path, monkeypatch):
     assert len(texts) == 3
     with pytest.raises(TypeError):
         encoder(model, tmp_path, entities=2).cached_images(scenes)
+
+
+def test_the_key_of_captions_holds_the_parser_and_that_of_images_the_boxes(model, scenes):
+    texts, images = encoder(model).caption_settings(), encoder(model).image_settings(scenes)
+    assert texts["parser"] == parser_key()
+    assert images.keys() == {"limits", "boxes"}
+
+
+def test_another_parser_computes_the_features_of_captions_anew(model, tmp_path, monkeypatch):
+    first = encoder(model, tmp_path).cached_captions(CAPTIONS)
+    monkeypatch.setattr("alignops.methods.comalign.encoder.parser_key", lambda: "another")
+    assert encoder(model, tmp_path).cached_captions(CAPTIONS).folder != first.folder
+
+
+def test_all_captions_are_parsed_before_any_is_embedded(model, tmp_path, monkeypatch):
+    calls = []
+    parse = parse_captions
+
+    def counted(captions):
+        calls.append(len(captions))
+        return parse(captions)
+
+    monkeypatch.setattr("alignops.methods.comalign.encoder.parse_captions", counted)
+    captions = [f"a dog and {number} cats" for number in range(1100)]  # of two shards
+    encoder(model, tmp_path).cached_captions(captions)
+    assert calls == [1100, 1024, 76]
 
 
 def test_a_batch_pads_and_masks(model):

@@ -2,8 +2,9 @@ import pytest
 import torch
 from PIL import Image
 
-from alignops.data import ImageCaptions, PairedDataset, SceneDataset, draw_scenes
-from alignops.methods.common.frozen import BaseConfig, FrozenEncoder
+from alignops.cache_folder import cache_folder
+from alignops.data import ImageCaptions, PairedDataset, SceneDataset, Splits, draw_scenes
+from alignops.methods.common.frozen import BaseConfig, FrozenConfig, FrozenEncoder
 from alignops.models import DualEncoder
 
 SCENES = SceneDataset(draw_scenes(4, seed=0), styles=("natural", "tags", "natural"))
@@ -83,6 +84,31 @@ def test_features_follow_the_pixels_of_images_whatever_their_dataset(encoder, mo
     monkeypatch.setattr(Own, "colour", "blue")
     with pytest.raises(TypeError):
         encoder.cached_images(Own())
+
+
+def test_captions_are_prepared_together_before_any_is_embedded(encoder, monkeypatch):
+    prepared, captions = [], [str(number) for number in range(1500)]  # of two shards
+    monkeypatch.setattr(encoder, "prepare_captions", prepared.append)
+    encoder.cached_captions(captions)
+    assert prepared == [captions]
+    encoder.cached_captions(captions)
+    assert len(prepared) == 1
+
+
+def test_features_lie_in_the_cache_of_the_user_unless_a_folder_is_given(tmp_path):
+    base = BaseConfig("tiny")
+    assert FrozenConfig(base=base).features_folder == cache_folder("features")
+    assert FrozenConfig(base=base, features=tmp_path).features_folder == tmp_path
+
+
+def test_all_images_and_the_captions_of_training_are_prepared(encoder, tmp_path, monkeypatch):
+    parts = Splits(*(SceneDataset(draw_scenes(2, seed=seed)) for seed in range(3)))
+    assert encoder.prepare(parts) == tmp_path
+    monkeypatch.setattr(Numbered, "images", None)
+    monkeypatch.setattr(Numbered, "captions", None)
+    encoder.cached_pairs(parts.train)
+    for part in (parts.validation, parts.test):
+        assert len(encoder.cached_images(part)) == 2
 
 
 def test_the_model_stays_frozen(encoder):

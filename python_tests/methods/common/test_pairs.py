@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from alignops.data import summarise
 from alignops.methods.common.pairs import (
     DataConfig,
     SceneConfig,
@@ -9,6 +12,14 @@ from alignops.methods.common.pairs import (
 )
 
 SCENES = DataConfig(scenes=SceneConfig(train=4, validation=2, test=3, styles=("tags", "natural")))
+
+
+@pytest.fixture
+def listed(photos):
+    """Photos with lists of their own."""
+    for part, number in (("train", 1), ("dev", 2), ("test", 3)):
+        (photos / f"Flickr_8k.{part}Images.txt").write_text(f"{number:04d}.jpg\n")
+    return photos
 
 
 @pytest.fixture
@@ -31,6 +42,32 @@ def test_scenes_train_on_their_styles_and_are_tested_on_sentences():
 def test_a_folder_of_photos_is_split(photos):
     pairs = open_pairs(DataConfig(source=str(photos), validation=0.2, test=0.3))
     assert [len(part) for part in (pairs.train, pairs.validation, pairs.test)] == [5, 2, 3]
+
+
+def test_lists_of_its_own_split_a_folder(listed):
+    assert open_pairs(DataConfig(source=str(listed))).test.keys == ["0003.jpg"]
+
+
+def test_images_outside_are_opened_where_that_is_allowed(photos):
+    (photos / "images" / "0000.jpg").rename(photos / "0000.jpg")
+    captions = photos / "captions.txt"
+    captions.write_text(captions.read_text().replace("0000.jpg", "../0000.jpg"))
+    with pytest.raises(ValueError, match=r"'\.\./0000\.jpg' of the captions is a path outside"):
+        open_pairs(DataConfig(source=str(photos)))
+    pairs = open_pairs(DataConfig(source=str(photos), allow_outside=True))
+    parts = (pairs.train, pairs.validation, pairs.test)
+    assert "../0000.jpg" in [key for part in parts for key in part.keys]
+
+
+def test_what_is_read_can_be_summarised(photos):
+    (photos / "images" / "0000.jpg").write_bytes(b"broken")
+    copy = (photos / "images" / "0001.jpg").read_bytes()
+    (photos / "images" / "0002.jpg").write_bytes(copy)
+    pairs = open_pairs(DataConfig(source=str(photos), on_error="skip", test=0.2, validation=0.2))
+    summary = summarise(pairs)
+    assert sum(summary.images.values()) == 9
+    assert [Path(path).name for path, _ in summary.skipped] == ["0000.jpg"]
+    assert (summary.copies, summary.shared) == (1, 0)
 
 
 def test_datasets_say_what_they_have(photos, features):
@@ -72,8 +109,16 @@ def test_a_missing_source_is_named():
             {"on_error": "skip"},
             r"data\.on_error is skip; expected raise, as data",
         ),
+        ("scenes", {"allow_outside": True}, r"data\.allow_outside is True; expected False, as"),
         ("scenes", {"test": 0.2}, r"data\.test is 0\.2; expected 0\.1, as data\.source is scenes"),
         ("photos", {"scenes": SceneConfig(size=32)}, r"data\.scenes\.size is 32; expected 64, as"),
+        (
+            "listed",
+            {"validation": 0.2},
+            r"validation is 0\.2; expected 0\.1, as .* lists",
+        ),
+        ("listed", {"test": 0.2}, r"data\.test is 0\.2; expected 0\.1, as .* has lists of its own"),
+        ("listed", {"seed": 1}, r"data\.seed is 1; expected 0, as .* has lists of its own"),
         ("features", {"on_error": "skip"}, r"data\.on_error is skip; expected raise, as .* region"),
         ("features", {"seed": 1}, r"data\.seed is 1; expected 0, as .* region features"),
     ],

@@ -1,5 +1,7 @@
 """MosaiCLIP's training."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -29,6 +31,12 @@ def test_a_trained_model_scores(tmp_path):
     captions = [text for texts in dataset.captions for text in texts]
     assert MOSAICLIP.load(run).similarities(dataset, captions).i2t.shape == (3, 3)
     assert not (run.folder / "trained").exists()
+
+
+def test_boxes_have_no_effect():
+    data = DataConfig(source="photos", detections=Path("x.json"))
+    with pytest.raises(ValueError, match=r"data\.detections is x\.json; expected None, as mosaic"):
+        MosaiClipConfig(data=data)
 
 
 def test_wise_ft_saves_both_models(tmp_path):
