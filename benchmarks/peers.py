@@ -17,7 +17,7 @@ def maxsim_cpu(x: Tensor, y: Tensor) -> tuple[Tensor]:
 
 
 def flash_maxsim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Fine-grained matching on CUDA devices."""
+    """MaxSim in both directions on CUDA devices."""
     from flash_maxsim import flash_maxsim_batched, flash_maxsim_batched_train
 
     train = torch.is_grad_enabled()
@@ -25,7 +25,7 @@ def flash_maxsim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def late_interaction_kernels(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Fine-grained matching on CUDA devices."""
+    """MaxSim in both directions on CUDA devices."""
     from late_interaction_kernels import maxsim
 
     return _both_ways(maxsim, x, y)

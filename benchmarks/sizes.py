@@ -23,7 +23,7 @@ class ComponentSize:
 
     @property
     def family(self) -> str:
-        """What stays the same when the batch grows."""
+        """The sizes other than the batch."""
         return f"{self.n} x {self.m} x {self.dim}"
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class TextSize:
 
     @property
     def family(self) -> str:
-        """What stays the same when the batch grows."""
+        """The sizes other than the batch."""
         return f"{self.texts_per_image} texts x {self.dim}"
 
     def __str__(self) -> str:

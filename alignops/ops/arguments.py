@@ -11,6 +11,8 @@ from alignops.reference.components import accumulation_dtype
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _FLOATING = "float64, float32, bfloat16 or float16"
+# A number of the user's has to be finite in the type that the kernels take it in.
+_LARGEST = torch.finfo(torch.float32).max
 
 
 def component_pair(
@@ -100,20 +102,21 @@ def check_dense(tensor: Tensor, name: str, expected: str) -> None:
         raise wrong_type(name, Given(f"of layout {tensor.layout}"), f"a dense tensor, {expected}")
 
 
-def finite_number(value: float, name: str) -> float:
+def finite_number(
+    value: float, name: str, expected: str = "a finite number of float32's range"
+) -> float:
     """Check a finite number."""
-    expected = "a finite number"
     number = _number(value, name, expected)
-    if not -inf < number < inf:
+    if not -_LARGEST <= number <= _LARGEST:
         raise wrong_value(name, value, expected)
     return number
 
 
 def positive_number(value: float, name: str) -> float:
     """Check a number above 0."""
-    expected = "a finite number above 0"
-    number = _number(value, name, expected)
-    if not 0 < number < inf:
+    expected = "a finite number above 0, of float32's range"
+    number = finite_number(value, name, expected)
+    if number <= 0:
         raise wrong_value(name, value, expected)
     return number
 
@@ -158,11 +161,8 @@ def scale_tensor(scale: float | Tensor, name: str, like: Tensor) -> Tensor:
     """Turn a number or 0-d tensor into a 0-d tensor of `like`'s device and accumulation type."""
     dtype = accumulation_dtype(like.dtype)
     if not isinstance(scale, Tensor):
-        expected = "a finite number, or a 0-d tensor"
-        number = _number(scale, name, expected)
-        if not -inf < number < inf:
-            raise wrong_value(name, scale, expected)
-        return number_tensor(number, dtype, like.device)
+        expected = "a finite number, or a 0-d tensor, of float32's range"
+        return number_tensor(finite_number(scale, name, expected), dtype, like.device)
     check_dense(scale, name, "0-d")
     if scale.dtype not in _DTYPES:
         raise wrong_type(name, scale, f"a number, or a 0-d tensor of {_FLOATING}")
@@ -181,14 +181,6 @@ def number_tensor(number: float, dtype: torch.dtype, device: torch.device) -> Te
     return torch.full((), number, dtype=dtype, device=device)
 
 
-def needs_grad(*tensors: Tensor) -> bool:
-    """Whether autograd will ask for a gradient of any of them."""
-    # Inside torch.func.grad, a tensor's requires_grad may be False all the same.
-    if torch._C._are_functorch_transforms_active():
-        return True
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
 def mask_name(name: str) -> str:
     """Name of an argument's mask: `regions` has `region_mask`."""
     singular = name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
@@ -199,7 +191,10 @@ def _number(value: object, name: str, expected: str) -> float:
     """Check a number that is no bool. Refuses tensors: they would silently receive no gradient."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise wrong_type(name, value, expected)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond float64
+        return inf
 
 
 def _computed_dtype(tensor: Tensor) -> torch.dtype:

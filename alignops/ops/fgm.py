@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from alignops.ops.arguments import component_pair, needs_grad
-from alignops.ops.autograd import block_second_derivative, differentiate
+from alignops.ops.arguments import component_pair
+from alignops.ops.autograd import block_second_derivative, differentiate, needs_grad
 from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.registration import define_op, use_triton
 from alignops.reference import fgm as reference

@@ -117,11 +117,16 @@ def _register_vmap(name: str) -> None:
     op = getattr(torch.ops.alignops, name).default
 
     def per_element(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        given = list(zip(args, in_dims, strict=True))
+        if info.batch_size == 0:  # one of zeros says the shapes
+            given = [(a if d is None else a.new_zeros(a.sum(d, True).shape), d) for a, d in given]
         results = [
-            op(*(a if d is None else a.select(d, i) for a, d in zip(args, in_dims, strict=True)))
-            for i in range(info.batch_size)
+            op(*(a if d is None else a.select(d, i) for a, d in given))
+            for i in range(max(info.batch_size, 1))
         ]
-        stacked = tuple(torch.stack(outputs) for outputs in zip(*results, strict=True))
+        stacked = tuple(
+            torch.stack(outputs)[: info.batch_size] for outputs in zip(*results, strict=True)
+        )
         return stacked, (0,) * len(stacked)
 
     torch.library.register_vmap(f"alignops::{name}", per_element)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 READING = "upright, on white, 8 bits a channel, 16 bits rounded"
-"""What `read_image` does; part of the key of whatever is computed from images."""
+"""Version of `read_image`; part of the key of everything computed from images."""
 
 _ORIENTATION = 0x0112
 # Operation that turns an image upright, by EXIF orientation.

@@ -26,7 +26,7 @@ def find_image(entries: Mapping[str, Entry], key: str) -> Entry | None:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many images of a dataset have boxes or masks.
+    """Number of images of a dataset that have boxes or masks.
 
     Attributes:
         what: "boxes" or "masks".

@@ -1,4 +1,4 @@
-"""What every loss owes: an empty batch is 0, and torch.compile takes it whole."""
+"""Properties of every loss: 0 for an empty batch, and one graph under torch.compile."""
 
 import copy
 from functools import partial
@@ -57,7 +57,7 @@ def related(batch):
 
 
 GRAPH = partial(losses.InstanceGraph, DIM, heads=2)
-# A loss, and its arguments for a batch of some size.
+# A loss, and its arguments for a batch size.
 LOSSES = {
     "ClipLoss": (losses.ClipLoss(), lambda batch: (*pair(batch), 5.0)),
     "FilipLoss": (losses.FilipLoss().double(), components),

@@ -85,7 +85,7 @@ def test_a_jagged_image_without_regions_counts_as_little_as_a_masked_one(subsets
     loss = PowersetTripletLoss(margin=5.0, subsets=subsets)
     expected = loss(regions, phrases, torch.arange(3) < lengths[:, None])
     assert torch.equal(loss(jagged, phrases), expected)
-    # So it is where no image has any.
+    # The same holds if no image has any.
     assert loss(torch.empty(3, 0, 8), phrases).item() == 0
 
 

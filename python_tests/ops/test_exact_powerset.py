@@ -78,7 +78,7 @@ def test_gradients(mask):
 def test_twenty_regions():
     regions, phrases = torch.randn(1, 20, 3), torch.randn(1, 2, 3)
     result = exact_powerset_similarity(regions, phrases)
-    # Of two phrases the larger sum: half of their total, and half of the mean absolute difference.
+    # The larger of two sums is half of their total plus half of their absolute difference.
     s = (regions[0] @ phrases[0].T).double()
     difference = torch.zeros(1, dtype=torch.float64)
     for row in s:
@@ -98,7 +98,7 @@ def test_what_is_not_finite_shows_where_the_references_does(value, side):
         result, exact_powerset.exact_powerset_similarity(*inputs), strict=True
     ):
         torch.testing.assert_close(scores, expected, equal_nan=True)
-    # Subsets that leave an infinite similarity out count 0 times infinity.
+    # Subsets without the infinite similarity contribute 0 times infinity.
     assert result.r2t.isnan().any()
     assert not result.r2t.isinf().any()
 

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a long call, in Python's main thread; other handlers run while it goes on."""
+"""Ctrl-C ends a long call in Python's main thread; other handlers run during the call."""
 
 import signal
 import subprocess
@@ -37,6 +37,14 @@ grad = torch.ones(3000, 3000)
 call = lambda: torch.ops.alignops.fgm_similarity_backward(
     grad, grad, x, y, None, None, x_argmax, y_argmax
 )
+""",
+    "powerset": """
+inputs = draw(1024, 64, 1024, 64, 256)
+call = lambda: alignops.powerset_similarity(*inputs)
+""",
+    "scan": """
+inputs = draw(1024, 64, 1024, 64, 512)
+call = lambda: alignops.scan_similarity(*inputs)
 """,
     "logsumexp": """
 inputs = draw(100_000, 100_000, 256)
