@@ -3,11 +3,16 @@
 import re
 import shutil
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from torch import nn
 
 from alignops.atomic_files import replacing_folder
 from alignops.checksums import DamagedError, verify_manifest, write_manifest
-from alignops.training.state import TrainingState
+from alignops.training.disk import explaining_full_disk
+from alignops.training.state import TrainingState, read_weights
 
 _KEPT = 2
 
@@ -36,24 +41,7 @@ class Checkpoints:
             UserWarning: names each that is damaged and newer.
         """
         self._sweep()
-        damaged: list[str] = []
-        for step, folder in sorted(self._found().items(), reverse=True):
-            try:
-                verify_manifest(folder)
-                if self.state.read(folder) != step:
-                    raise DamagedError(f"{folder} is damaged: it holds another step")
-            except DamagedError as error:
-                damaged.append(str(error))
-                continue
-            for message in damaged:
-                warnings.warn(f"{message}; going on from step {step} instead", stacklevel=2)
-            return step
-        if damaged:
-            raise ValueError(
-                f"{self.folder} holds no whole checkpoint: {'; '.join(damaged)}. Put back a copy, "
-                "or delete the folder and the same command trains from the beginning"
-            )
-        return 0
+        return _read_newest(self.folder, self.state.read)
 
     def save(self, step: int) -> None:
         """Write the state after `step` steps; the one before it is kept, all others go.
@@ -62,30 +50,62 @@ class Checkpoints:
             OSError: it cannot be written, as when the disk is full; nothing of it remains.
         """
         kept = self.folder / f"step_{step:08d}"
-        try:
-            with replacing_folder(kept) as folder:
-                self.state.write(folder, step)
-                write_manifest(folder)
-        except OSError as error:
-            raise OSError(
-                f"{kept} cannot be written: {error}. Free some space; the same command then goes "
-                "on from the checkpoint before it"
-            ) from error
+        with explaining_full_disk(kept), replacing_folder(kept) as folder:
+            self.state.write(folder, step)
+            write_manifest(folder)
         # Later ones are those that were too damaged to go on from.
-        found = self._found()
+        found = _found(self.folder)
         earlier = sorted(number for number in found if number <= step)
         for number in set(found) - set(earlier[-_KEPT:]):
             shutil.rmtree(found[number])
 
-    def _found(self) -> dict[int, Path]:
-        matches = ((path, re.fullmatch(r"step_(\d+)", path.name)) for path in self._entries())
-        return {int(match[1]): path for path, match in matches if match and path.is_dir()}
-
     def _sweep(self) -> None:
         """Take away what a killed process had not finished."""
-        for path in self._entries():
+        for path in _entries(self.folder):
             if re.fullmatch(r"\.step_\d+\.(tmp|old)", path.name):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _entries(self) -> list[Path]:
-        return list(self.folder.iterdir()) if self.folder.is_dir() else []
+
+def load_weights(folder: Path, module: nn.Module) -> int:
+    """Load the weights of the newest whole checkpoint in a folder, and nothing else of it.
+
+    Returns:
+        Its step, 0 if there is none at all.
+
+    Raises:
+        ValueError: as `Checkpoints.load_latest`.
+
+    Warns:
+        UserWarning: names each that is damaged and newer.
+    """
+    return _read_newest(folder, partial(read_weights, module))
+
+
+def _read_newest(folder: Path, read: Callable[[Path], int]) -> int:
+    damaged: list[str] = []
+    for step, path in sorted(_found(folder).items(), reverse=True):
+        try:
+            verify_manifest(path)
+            if read(path) != step:
+                raise DamagedError(f"{path} is damaged: it holds another step")
+        except DamagedError as error:
+            damaged.append(str(error))
+            continue
+        for message in damaged:
+            warnings.warn(f"{message}; going on from step {step} instead", stacklevel=3)
+        return step
+    if damaged:
+        raise ValueError(
+            f"{folder} holds no whole checkpoint: {'; '.join(damaged)}. Put back a copy, "
+            "or delete the folder and the same command trains from the beginning"
+        )
+    return 0
+
+
+def _found(folder: Path) -> dict[int, Path]:
+    matches = ((path, re.fullmatch(r"step_(\d+)", path.name)) for path in _entries(folder))
+    return {int(match[1]): path for path, match in matches if match and path.is_dir()}
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

@@ -29,8 +29,13 @@ class OptimizerConfig:
     clip_norm: float = 1.0
 
 
-WITHOUT_INFLUENCE = frozenset({"loop.log_every", "loop.checkpoint_every", "loop.workers"})
-"""Settings that a run may be taken up with other values of: they change no result."""
+WITHOUT_INFLUENCE = frozenset(
+    {"loop.log_every", "loop.checkpoint_every", "loop.workers", "features", "texts.graphs"}
+)
+"""Settings that a run may be taken up with other values of: they change no result.
+
+The last two say where what was computed is kept for the next time.
+"""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,14 @@
 import torch
 from torch import Tensor, nn
 
+_ADVICE = (
+    "try a smaller optimizer.lr: the same folder accepts it, and goes on from its last checkpoint"
+)
+
+
+class NotFiniteError(ValueError):
+    """A loss or a weight is not finite."""
+
 
 class FiniteGuard:
     """Remembers on the device the first loss that was not finite; nothing waits for the device.
@@ -26,12 +34,10 @@ class FiniteGuard:
         """Wait for the device and say whether all is well so far.
 
         Raises:
-            ValueError: a loss was not finite; names the first step.
+            NotFiniteError: a loss was not finite; names the first step.
         """
         if step := int(self._step):
-            raise ValueError(
-                f"the loss is {float(self._loss)} at step {step}; try a smaller optimizer.lr"
-            )
+            raise NotFiniteError(f"the loss is {float(self._loss)} at step {step}; {_ADVICE}")
 
 
 @torch.no_grad()
@@ -39,7 +45,7 @@ def require_finite_weights(module: nn.Module, step: int) -> None:
     """Look at every trained weight: a finite loss can have a gradient that is not.
 
     Raises:
-        ValueError: one is not finite; names it.
+        NotFiniteError: one is not finite; names it.
     """
     trained = [(name, w) for name, w in module.named_parameters() if w.requires_grad]
     if not trained:
@@ -47,7 +53,6 @@ def require_finite_weights(module: nn.Module, step: int) -> None:
     finite = torch.stack([torch.isfinite(w).all() for _, w in trained]).tolist()
     for (name, _), well in zip(trained, finite, strict=True):
         if not well:
-            raise ValueError(
-                f"the weights of {name} are not finite after step {step}; try a smaller "
-                "optimizer.lr"
+            raise NotFiniteError(
+                f"the weights of {name} are not finite after step {step}; {_ADVICE}"
             )

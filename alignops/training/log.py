@@ -2,10 +2,13 @@
 
 import json
 import math
+import os
+import threading
 from pathlib import Path
 
 from alignops.atomic_files import replacing_file
 from alignops.progress import open_progress
+from alignops.training.disk import explaining_full_disk
 
 
 class Log:
@@ -18,13 +21,18 @@ class Log:
     def __init__(self, path: Path, title: str, start: int, steps: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        _truncate(path, start)
-        self._file = path.open("a", buffering=1)
-        self._board = SummaryWriter(path.parent / "tensorboard", purge_step=start + 1)
+        self._path = path
+        with explaining_full_disk(path):
+            _truncate(path, start)
+            self._file = path.open("ab", buffering=0)
+            self._board = SummaryWriter(path.parent / "tensorboard", purge_step=start + 1)
         self._progress = open_progress(title, steps, start)
+        self._report_thread = threading.excepthook
 
     def __enter__(self) -> "Log":
         """Show the progress."""
+        # TensorBoard's thread ends with a traceback on a full disk, and the next write says why.
+        threading.excepthook = self._report_other_threads
         self._progress.__enter__()
         return self
 
@@ -32,18 +40,43 @@ class Log:
         """Close the files."""
         self._progress.__exit__(*raised)
         self._file.close()
-        self._board.close()
+        try:
+            with explaining_full_disk(self._path):
+                self._board.close()
+        except OSError:
+            if raised[1] is None:
+                raise
+        finally:
+            threading.excepthook = self._report_thread
 
     def advance(self) -> None:
         """Move the progress by a step."""
         self._progress.advance()
 
     def write(self, step: int, figures: dict[str, float]) -> None:
-        """Record figures after `step` steps."""
-        self._file.write(json.dumps({"step": step, **figures}) + "\n")
-        for name, value in figures.items():
-            self._board.add_scalar(name, value, step)
+        """Record figures after `step` steps.
+
+        Raises:
+            OSError: the disk is full; no part of a line remains.
+        """
+        with explaining_full_disk(self._path):
+            self._append(json.dumps({"step": step, **figures}).encode() + b"\n")
+            for name, value in figures.items():
+                self._board.add_scalar(name, value, step)
         self._progress.show(f"loss {figures['loss']:.3f}")
+
+    def _append(self, line: bytes) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:  # a disk that is nearly full takes a part of it
+                line = line[self._file.write(line) :]
+        except OSError:
+            self._file.truncate(end)
+            raise
+
+    def _report_other_threads(self, failure: threading.ExceptHookArgs) -> None:
+        if not issubclass(failure.exc_type, OSError):
+            self._report_thread(failure)
 
 
 def _truncate(path: Path, start: int) -> None:

@@ -83,6 +83,22 @@ class TrainingState:
             raise DamagedError(f"{folder} is damaged: {error}") from error
 
 
+def read_weights(module: nn.Module, folder: Path) -> int:
+    """Restore the weights alone of what `TrainingState.write` wrote; gives its step.
+
+    Raises:
+        DamagedError: a file is missing or does not hold what it should.
+        ValueError: the weights are those of another module.
+    """
+    numbers, weights = _read_numbers(folder / _NUMBERS), load_tensors(folder / _MODEL)
+    require_fit(module, weights, folder / _MODEL)
+    module.load_state_dict(weights)
+    try:
+        return int(numbers["step"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"{folder} is damaged: {error}") from error
+
+
 def _read_numbers(path: Path) -> dict[str, Any]:
     try:
         numbers = json.loads(path.read_text())

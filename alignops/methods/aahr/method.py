@@ -45,9 +45,9 @@ class AahrConfig(FrozenConfig):
 
 def recipe(config: AahrConfig) -> Recipe:
     """Train two encoders; they are the run's model."""
-    pairs = open_pairs(config.data).train
+    pairs = open_pairs(config.data)
     features = _encoder(config)
-    examples = AahrExamples(features.cached_pairs(pairs), config.drop)
+    examples = AahrExamples(features.cached_pairs(pairs.train), config.drop)
     seed_generators(config.loop.seed)
     objective = AahrObjective(*examples.sizes, config.encoder, config.losses, config.loop.steps)
 
@@ -55,7 +55,7 @@ def recipe(config: AahrConfig) -> Recipe:
         with run.writing_model() as folder:
             save_scorer(objective, features, folder)
 
-    return Recipe(objective, examples, collate_pairs, save)
+    return Recipe(objective, examples, collate_pairs, save, pairs)
 
 
 def prepare(config: AahrConfig) -> Path:

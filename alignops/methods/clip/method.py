@@ -51,8 +51,9 @@ class ClipObjective(nn.Module):
 def recipe(config: ClipConfig) -> Recipe:
     """Train a dual encoder on pairs; it is saved as the run's model."""
     model, pairs = open_model(config)
-    examples = ClipExamples(model, pairs, config.random_crop)
-    return Recipe(ClipObjective(model), examples, collate_pairs, lambda run: model.save(run.model))
+    examples = ClipExamples(model, pairs.train, config.random_crop)
+    objective, save = ClipObjective(model), lambda run: model.save(run.model)
+    return Recipe(objective, examples, collate_pairs, save, pairs)
 
 
 CLIP = Method("clip", ClipConfig, recipe, load_embedding_scorer)

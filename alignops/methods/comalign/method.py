@@ -37,7 +37,7 @@ def recipe(config: ComAlignConfig) -> Recipe:
         with run.writing_model() as folder:
             scorer.save(folder)
 
-    return Recipe(scorer.objective, examples, collate_pairs, save)
+    return Recipe(scorer.objective, examples, collate_pairs, save, pairs)
 
 
 def prepare(config: ComAlignConfig) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alignops.data import PairedDataset
+from alignops.data import PairedDataset, Splits
 from alignops.methods.common.captions import CaptionTable
 from alignops.methods.common.embedding import default_device, embed_images, embed_texts
 from alignops.methods.common.pairs import MethodConfig, open_image_pairs
@@ -36,8 +36,8 @@ class EmbeddingScorer(Scorer):
         return Similarities(score, score)
 
 
-def open_model(config: EndToEndConfig) -> tuple[DualEncoder, PairedDataset]:
-    """Open the training pairs, and build the model; a tiny one takes its words from them.
+def open_model(config: EndToEndConfig) -> tuple[DualEncoder, Splits[PairedDataset]]:
+    """Open the pairs, and build the model; a tiny one takes its words from those of training.
 
     The seed is that of random weights, and of whatever draws from torch's generator afterwards.
 
@@ -45,9 +45,9 @@ def open_model(config: EndToEndConfig) -> tuple[DualEncoder, PairedDataset]:
         FileNotFoundError: data or weights are missing.
         ValueError: the configuration or the data do not fit.
     """
-    pairs = open_image_pairs(config.data).train
+    pairs = open_image_pairs(config.data)
     seed_generators(config.loop.seed)
-    return build_dual_encoder(config.model, CaptionTable(pairs.captions).texts), pairs
+    return build_dual_encoder(config.model, CaptionTable(pairs.train.captions).texts), pairs
 
 
 def load_embedding_scorer(config: EndToEndConfig, folder: Path) -> EmbeddingScorer:

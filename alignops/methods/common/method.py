@@ -32,9 +32,25 @@ class Method(Generic[Config]):
     scorer: Callable[[Config, Path], Scorer]
     prepare: Callable[[Config], Path] | None = None
 
-    def train(self, config: Config, folder: Path, title: str | None = None) -> Run:
+    def train(
+        self,
+        config: Config,
+        folder: Path,
+        title: str | None = None,
+        *,
+        overwrite: bool = False,
+        continue_from: Path | None = None,
+    ) -> Run:
         """Train into a run folder, or take up a training that was interrupted; see `fit`."""
-        return fit(self.name, config, self.recipe, folder, title)
+        return fit(
+            self.name,
+            config,
+            self.recipe,
+            folder,
+            title,
+            overwrite=overwrite,
+            continue_from=continue_from,
+        )
 
     def load(self, run: Run) -> Scorer:
         """Load the scorer of a finished run.

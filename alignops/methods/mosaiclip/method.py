@@ -32,7 +32,7 @@ class MosaiClipConfig(EndToEndConfig):
     random_crop: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check that `wise_ft` is in [0, 1], and that no box setting is without effect."""
+        """Check that `wise_ft` is in [0, 1], and refuse boxes that nobody looks at."""
         reason = "mosaiclip takes whole images"
         refuse_unused(self.data, ["detections"], group="data", reason=reason)
         if not 0 <= self.wise_ft <= 1:
@@ -59,7 +59,8 @@ def recipe(config: MosaiClipConfig) -> Recipe:
     """Train a dual encoder on pairs and on parts of their captions; it is the run's model."""
     model, pairs = open_model(config)
     before = vision_weights(model)
-    examples = MosaiClipExamples(model, pairs, config.texts, config.loop.steps, config.random_crop)
+    texts, crop = config.texts, config.random_crop
+    examples = MosaiClipExamples(model, pairs.train, texts, config.loop.steps, crop)
 
     def save(run: Run) -> None:
         if config.wise_ft < 1:
@@ -67,7 +68,7 @@ def recipe(config: MosaiClipConfig) -> Recipe:
             interpolate_vision(model, before, config.wise_ft)
         model.save(run.model)
 
-    return Recipe(MosaiClipObjective(model), examples, Collate(model, examples), save)
+    return Recipe(MosaiClipObjective(model), examples, Collate(model, examples), save, pairs)
 
 
 MOSAICLIP = Method("mosaiclip", MosaiClipConfig, recipe, load_embedding_scorer)

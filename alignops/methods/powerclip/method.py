@@ -35,9 +35,9 @@ def recipe(config: PowerClipConfig) -> Recipe:
     model, pairs = open_model(config)
     if config.average_pooling:
         model = AveragePooledDualEncoder(model)
-    examples = open_examples(config, model, pairs)
+    examples = open_examples(config, model, pairs.train)
     objective = PowerClipObjective(model, config.phrases.pooling, config.powerset)
-    return Recipe(objective, examples, collate_parts, lambda run: model.save(run.model))
+    return Recipe(objective, examples, collate_parts, lambda run: model.save(run.model), pairs)
 
 
 def open_examples(
