@@ -1,7 +1,7 @@
 """Fused ops and thin trainers for fine-grained image-text alignment.
 
-The ops are here. The subpackages (`alignops.losses`, `alignops.models`, ...) are loaded by their
-first use; all but `losses` take packages of `pip install "alignops[train]"`.
+The ops are here. The subpackages (`alignops.losses`, `alignops.models`, ...) load on first use; all
+but `losses` need the packages of `pip install "alignops[train]"`.
 """
 
 from importlib import import_module

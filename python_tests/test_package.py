@@ -1,4 +1,4 @@
-"""What `import alignops` gives, with the packages of the extra `train` and without them."""
+"""`import alignops`, with and without the packages of the extra `train`."""
 
 import re
 from importlib import import_module
@@ -12,7 +12,7 @@ from alignops.extras import needs_train
 SUBPACKAGES = [
     "data", "evaluation", "losses", "methods", "models", "text", "training", "vision",
 ]  # fmt: skip
-# As in an environment of `pip install alignops`: what `train` adds cannot be imported.
+# As after `pip install alignops`: packages of the extra `train` cannot be imported.
 LIGHT = """
 import sys
 for package in ("PIL", "accelerate", "jsonargparse", "open_clip", "pycocotools", "rich",

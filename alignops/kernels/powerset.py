@@ -1,10 +1,10 @@
-"""Powerset similarity through PowerCLIP's aggregators; similarities are never stored.
+"""Powerset similarity by PowerCLIP's aggregators; similarities are never stored.
 
 Forward, a program owns some images and some texts. Rows of a tile are regions of its images,
-columns are its texts, each with one phrase at a time: nothing is reduced across texts, and phrases
-need no padding. The backward runs it once more, to keep the sum over regions for every phrase of
-every pair, which torch makes softmax weights of. A program then owns a slice of some rows'
-gradients, of regions or of phrases, and computes the tiles of those rows again.
+columns are its texts, one phrase of each at a time: nothing is reduced across texts, and phrases
+need no padding. The backward runs the forward once more to keep the sum over regions for each
+phrase of each pair; torch turns these into softmax weights. A program then owns a slice of some
+rows' gradients, of regions or of phrases, and recomputes the tiles of those rows.
 """
 
 import torch
@@ -29,11 +29,11 @@ _LOG_2 = tl.constexpr(0.6931471805599453)
 
 @triton.jit
 def _aggregate(s, region_valid, tau, zeta, IMAGES: tl.constexpr, CHUNK: tl.constexpr):
-    """Sums over regions (IMAGES, columns) inside NLA-T1 and NLA-T2, of a tile of similarities."""
+    """Sums over regions inside NLA-T1 and NLA-T2 of a tile of similarities: (IMAGES, columns)."""
     x = tl.abs(s) / tau
     log1p = tl.log(1.0 + tl.exp(-x))
     softplus = tl.maximum(s, 0.0, propagate_nan=tl.PropagateNan.ALL) + tau * log1p
-    # softplus - tau log 2, by the series of logcosh(x / 2) where that would cancel.
+    # softplus - tau log 2; where that would cancel, by the series of logcosh(x / 2).
     square = x * x
     series = square * (1 / 8 + square * (-1 / 192 + square * (1 / 2880 - square * (17 / 645120))))
     excess = tl.where(x < 0.5, s * 0.5 + tau * series, softplus - tau * _LOG_2)
@@ -57,7 +57,7 @@ def _forward(
     row = tl.arange(0, IMAGES * CHUNK)
     row_image = image_block.to(tl.int64) * IMAGES + row // CHUNK
     text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
-    # A logsumexp over nodes as exp(top / tau) * total, and the sum over nodes.
+    # exp(top / tau) * total is the sum of exponentials over phrases; upper_sum is a plain sum.
     top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
     total = tl.zeros((IMAGES, TEXTS), tl.float32)
     upper_sum = tl.zeros((IMAGES, TEXTS), tl.float32)
@@ -106,7 +106,7 @@ def _forward(
 
 @triton.jit
 def _places(row, Bt, M, K, OF_REGIONS: tl.constexpr):
-    """Where what belongs to rows of a side begins in (Bi, Bt, K) weights and in (Bi, Bt) shares."""
+    """Offsets of a side's rows into the weights (Bi, Bt, K) and the shares (Bi, Bt)."""
     if OF_REGIONS:
         return row // M * Bt * K, row // M * Bt
     else:
@@ -120,7 +120,7 @@ def _backward(
     OF_REGIONS: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_Y: tl.constexpr, SLICE: tl.constexpr,
     BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of x: regions, met by phrases, or phrases, met by regions."""
+    """Gradient of x: of regions, with y the phrases, or the reverse."""
     slices = tl.cdiv(D, SLICE)
     block, own_slice = tl.program_id(0) // slices, tl.program_id(0) % slices
     x_row = block.to(tl.int64) * BLOCK_X + tl.arange(0, BLOCK_X)
@@ -158,7 +158,7 @@ def powerset_similarity(
     tau: float | Tensor = 0.001,
     zeta: float = 0.75,
 ) -> tuple[Tensor, Tensor]:
-    """(r2t, t2r), as `alignops::powerset_similarity`."""
+    """Compute `alignops::powerset_similarity`: (r2t, t2r)."""
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
     )
@@ -175,7 +175,7 @@ def powerset_similarity_backward(
     tau: float | Tensor,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of regions and phrases, as `alignops::powerset_similarity_backward`."""
+    """Compute `alignops::powerset_similarity_backward`: gradients of regions and phrases."""
     tau = float(tau)
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
@@ -191,8 +191,8 @@ def powerset_similarity_backward(
 
     nodes = grad_r2t.new_empty(*shape, k)
     _scores(regions, phrases, region_mask, phrase_mask, tau, zeta, nodes)
-    # Weights are of the same nodes as their sum, so that they sum to 1 however large the rounding
-    # errors of nodes are beside tau: computed again, in another order, nodes would differ.
+    # The weights and their sum use the same nodes. Nodes recomputed in another order would differ
+    # by rounding, and for a small tau the weights would not sum to 1.
     weights = torch.softmax(nodes.div_(tau), -1).mul_(grad_r2t.unsqueeze(-1) / 2)
     rows, widest = (32, 64) if regions.dtype == torch.float32 else (64, 256)
     own_slice = min(max(triton.next_power_of_2(dim), 16), widest)
@@ -224,7 +224,7 @@ def _scores(
     zeta: float,
     nodes: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """(r2t, t2r); what r2t is a logsumexp of is written to nodes (Bi, Bt, K)."""
+    """(r2t, t2r); writes the terms of r2t's logsumexp to nodes (Bi, Bt, K)."""
     (images, m, dim), (texts, k) = regions.shape, phrases.shape[:2]
     scores = accumulation_dtype(regions.dtype)
     r2t, t2r = (regions.new_zeros(images, texts, dtype=scores) for _ in range(2))
@@ -242,6 +242,6 @@ def _scores(
 
 
 def _chunk(m: int, rows: int) -> int:
-    """Regions of an image in a tile at a time: the power of two, from 4 on, that pads least."""
+    """Regions of an image per tile: the power of two, at least 4, that pads least."""
     powers = [2**exponent for exponent in range(2, 8) if 2**exponent <= rows]
     return min(powers, key=lambda chunk: (triton.cdiv(m, chunk) * chunk, -chunk))

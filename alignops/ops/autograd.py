@@ -1,4 +1,8 @@
-"""How an op of ours is differentiated: once, in reverse mode, by torch.autograd or torch.func."""
+"""Gradients of the ops: first-order, reverse mode, under torch.autograd and torch.func.
+
+`torch.library.register_autograd` refuses `torch.func.grad`, and silently returns zero tangents in
+forward mode. With the registration here `torch.func.grad` works, and forward mode raises an error.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -37,16 +41,17 @@ def differentiate(
     """Give `alignops::<name>` its gradient, under torch.autograd and torch.func.
 
     Args:
-        name: of the op.
+        name: the op's name.
         backward: maps the context and the gradients of the outputs to a gradient, or None, for each
             argument.
-        setup_context: saves for it; called with `ctx`, the arguments and the outputs.
+        setup_context: saves what `backward` needs; called with `ctx`, the arguments and the
+            outputs.
     """
     register_autograd(name, backward, setup_context, _no_forward_mode(name))
 
 
 def block_second_derivative(backward_name: str, function: str) -> None:
-    """Raise a sentence where torch would silently return no second derivative."""
+    """Raise an error where torch would silently return no second derivative."""
 
     def raise_sentence(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(
@@ -58,7 +63,7 @@ def block_second_derivative(backward_name: str, function: str) -> None:
 
 
 def refuse_gradient(name: str, advice: str) -> None:
-    """Raise a sentence where a gradient of an op without one is asked for."""
+    """Raise an error if the gradient of an op without one is requested."""
 
     def raise_sentence(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(f"alignops.{name} has no gradient; {advice}")

@@ -3,7 +3,6 @@
 import json
 import math
 from pathlib import Path
-from types import TracebackType
 
 from alignops.atomic_files import replacing_file
 from alignops.progress import open_progress
@@ -29,14 +28,9 @@ class Log:
         self._progress.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Close the files."""
-        self._progress.__exit__(kind, error, traceback)
+        self._progress.__exit__(*raised)
         self._file.close()
         self._board.close()
 

@@ -1,4 +1,4 @@
-"""The kernels as a GPU would run them: compiled, without one, for three generations."""
+"""The kernels compiled for three GPU generations, without a GPU."""
 
 import pytest
 import torch

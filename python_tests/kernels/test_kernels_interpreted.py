@@ -1,7 +1,7 @@
-"""The launch code that users run, in Triton's interpreter on the CPU, against the references.
+"""The users' launch code in Triton's interpreter on the CPU, against the references.
 
 The interpreter must be chosen before Triton is imported, so all of this runs in a process of its
-own. Its product of bfloat16 is wrong (triton 3.8): bfloat16 is compiled here, not run.
+own. Its bfloat16 products are wrong (triton 3.8), so bfloat16 is compiled here, not run.
 """
 
 import math
@@ -36,7 +36,7 @@ each_op = pytest.mark.parametrize("op", [FGM, GATHERED, POWERSET, LOGSUMEXP, SCA
 each_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 
 ON_GRID = (FGM, GATHERED)
-# Over the edges of tiles: (batch, n, other, m, dim).
+# Across the edges of tiles: (batch, n, other, m, dim).
 EDGES = {
     FGM: [(9, 10, 7, 11, 70), (3, 33, 9, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 130)],
     GATHERED: [(9, 10, 7, 11, 70), (35, 2, 40, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 260)],

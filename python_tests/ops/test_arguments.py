@@ -1,4 +1,4 @@
-"""Every refusal of the public functions says which argument, what it got and what it expects."""
+"""Errors of the public functions name the argument, the given value and the expected one."""
 
 import re
 

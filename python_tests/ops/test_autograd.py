@@ -1,4 +1,4 @@
-"""Derivatives of the ops by torch.autograd and torch.func: those that there are, and refusals."""
+"""Derivatives of the ops by torch.autograd and torch.func, and refusals of those not supported."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ FORWARD_MODE = r"alignops\.{} has no (forward-mode derivative|gradient)"
 
 
 def scalar(op, inputs):
-    """The op as a function of its first input to a number."""
+    """Sum the op's outputs to a number, as a function of its first input."""
     return lambda x: sum(output.square().sum() for output in op.function(x, *inputs[1:]))
 
 
@@ -105,7 +105,7 @@ def test_forward_mode_is_refused_in_a_sentence(op):
         jacfwd(function)(x)
     with forward_ad.dual_level(), pytest.raises(RuntimeError, match=sentence):
         function(forward_ad.make_dual(x, torch.ones_like(x)))
-    with forward_ad.dual_level():  # and what has no tangent passes
+    with forward_ad.dual_level():  # inputs without a tangent pass
         assert torch.equal(function(x), function(x.clone()))
 
 

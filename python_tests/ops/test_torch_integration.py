@@ -1,4 +1,4 @@
-"""What every op owes to torch: opcheck, compile, autocast, jagged input, meta tensors, threads."""
+"""The ops in torch: opcheck, compile, autocast, jagged input, meta tensors, threads."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +54,7 @@ def test_compiles_whole_and_not_again_for_other_sizes(op):
     backend = CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(op.function, fullgraph=True, dynamic=True, backend=backend)
     compilations = []
-    # All sizes differ: the compiler takes equal ones for the same variable.
+    # All sizes differ: the compiler treats equal ones as one variable.
     for size in (3, 4, 6):
         inputs = op.inputs(Problem(size, 9, size + 7, 8, 2 * size + 14, torch.float32))
         for results, expected in zip(
@@ -81,7 +81,7 @@ def test_one_graph_serves_all_values_of_a_changing_float(name):
     compiled = torch.compile(function, fullgraph=True, backend=backend)
     for value in (0.5, 0.25, 2.0, 3.0, 0.7):
         assert_same(compiled(value), function(value))
-    # One for the first value, taken for a constant, and one for every other.
+    # One graph for the first value, treated as a constant, and one for all others.
     assert backend.frame_count <= 2
 
 

@@ -37,7 +37,7 @@ class AahrConfig(FrozenConfig):
     drop: float = 0.2
 
     def __post_init__(self) -> None:
-        """Refuse what is no share, and boxes that nobody looks at."""
+        """Check that `drop` is a share, and that no box setting is without effect."""
         if not 0 <= self.drop < 1:
             raise ValueError(f"drop is {self.drop}; expected a share in [0, 1)")
         if self.data.detections is not None and self.regions != "boxes":

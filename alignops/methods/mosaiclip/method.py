@@ -31,7 +31,7 @@ class MosaiClipConfig(EndToEndConfig):
     random_crop: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a weight that is none."""
+        """Check that `wise_ft` is in [0, 1]."""
         if not 0 <= self.wise_ft <= 1:
             raise ValueError(f"wise_ft is {self.wise_ft}; expected a number between 0 and 1")
 

@@ -57,7 +57,7 @@ class TextConfig:
     graphs: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no batch can be made of."""
+        """Refuse settings that no batch can satisfy."""
         for name in ("positives", "negatives"):
             if getattr(self, name) < 0:
                 raise ValueError(f"texts.{name} is {getattr(self, name)}; expected at least 0")
@@ -189,7 +189,7 @@ class MosaiClipExamples:
 
 @dataclass(frozen=True)
 class Collate:
-    """Makes batches, as a function of their items alone.
+    """Collates batches; a batch depends on its items alone.
 
     Attributes:
         model: tokenises.
