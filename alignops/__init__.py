@@ -2,26 +2,16 @@
 
 The ops are here. The subpackages (`alignops.losses`, `alignops.models`, ...) are loaded by their
 first use; all but `losses` take packages of `pip install "alignops[train]"`.
+
+Where torch is not imported yet, the ops are loaded by their first use as well, so that the command
+answers without torch what takes none; `import alignops.ops` registers `torch.ops.alignops` always.
 """
 
+import sys
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alignops.extras import needs_train
-from alignops.library import build_info
-from alignops.ops import (
-    FgmSimilarity,
-    PowersetSimilarity,
-    ScanSimilarity,
-    SimilarityLogsumexp,
-    exact_powerset_similarity,
-    fgm_similarity,
-    multi_positive_contrastive_loss,
-    powerset_similarity,
-    scan_similarity,
-    similarity_logsumexp,
-)
 
 if TYPE_CHECKING:
     from alignops import data as data
@@ -32,6 +22,19 @@ if TYPE_CHECKING:
     from alignops import text as text
     from alignops import training as training
     from alignops import vision as vision
+    from alignops.library import build_info
+    from alignops.ops import (
+        FgmSimilarity,
+        PowersetSimilarity,
+        ScanSimilarity,
+        SimilarityLogsumexp,
+        exact_powerset_similarity,
+        fgm_similarity,
+        multi_positive_contrastive_loss,
+        powerset_similarity,
+        scan_similarity,
+        similarity_logsumexp,
+    )
 
 __version__ = "0.1.0"
 
@@ -61,7 +64,10 @@ _SUBPACKAGES = (
 )
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        _load_ops()
+        return globals()[name]
     if name not in _SUBPACKAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with needs_train(f"{__name__}.{name}"):
@@ -69,4 +75,14 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SUBPACKAGES})
+    return sorted({*globals(), *__all__, *_SUBPACKAGES})
+
+
+def _load_ops() -> None:
+    rooms = import_module(f"{__name__}.library"), import_module(f"{__name__}.ops")
+    for name in __all__:
+        globals()[name] = next(getattr(room, name) for room in rooms if hasattr(room, name))
+
+
+if "torch" in sys.modules:
+    _load_ops()
