@@ -4,24 +4,12 @@ The ops are here. The subpackages (`alignops.losses`, `alignops.models`, ...) lo
 but `losses` need the packages of `pip install "alignops[train]"`.
 """
 
+import sys
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from alignops.extras import needs_train
-from alignops.library import build_info
-from alignops.ops import (
-    FgmSimilarity,
-    PowersetSimilarity,
-    ScanSimilarity,
-    SimilarityLogsumexp,
-    exact_powerset_similarity,
-    fgm_similarity,
-    multi_positive_contrastive_loss,
-    powerset_similarity,
-    scan_similarity,
-    similarity_logsumexp,
-)
 
 if TYPE_CHECKING:
     from alignops import data as data
@@ -32,6 +20,19 @@ if TYPE_CHECKING:
     from alignops import text as text
     from alignops import training as training
     from alignops import vision as vision
+    from alignops.library import build_info
+    from alignops.ops import (
+        FgmSimilarity,
+        PowersetSimilarity,
+        ScanSimilarity,
+        SimilarityLogsumexp,
+        exact_powerset_similarity,
+        fgm_similarity,
+        multi_positive_contrastive_loss,
+        powerset_similarity,
+        scan_similarity,
+        similarity_logsumexp,
+    )
 
 __version__ = "0.1.0"
 
@@ -61,7 +62,10 @@ _SUBPACKAGES = (
 )
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        _load_ops()
+        return globals()[name]
     if name not in _SUBPACKAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with needs_train(f"{__name__}.{name}"):
@@ -69,4 +73,19 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SUBPACKAGES})
+    return sorted({*globals(), *__all__, *_SUBPACKAGES})
+
+
+def _load_ops() -> None:
+    rooms = import_module(f"{__name__}.library"), import_module(f"{__name__}.ops")
+    for name in __all__:
+        globals()[name] = next(getattr(room, name) for room in rooms if hasattr(room, name))
+
+
+def _is_command() -> bool:
+    """Whether this process is the `alignops` command, which prints its help without torch."""
+    return Path(next(iter(sys.argv), "")).stem == "alignops"
+
+
+if not _is_command():
+    _load_ops()

@@ -6,8 +6,10 @@ Each command imports what it uses, so the others start fast.
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,8 +21,32 @@ if TYPE_CHECKING:
 
 
 class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; a misspelt name is put right."""
+
     def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see {self.prog} --help)")
+        raise ValueError(f"{self._in_words(message)} (see {self.prog} --help)")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser = self._commands().get(options.command, self)
+            wrong = next((word for word in unknown if word.startswith("-")), unknown[0])
+            wrong = wrong.split("=")[0]
+            near = _near(wrong, [name for a in parser._actions for name in a.option_strings])
+            parser.error(f"{wrong} is no option{near}" if wrong[0] == "-" else f"{wrong} is unused")
+        return options
+
+    def _in_words(self, message: str) -> str:
+        if found := re.match(r"argument (\S+): invalid choice: '(.*?)' ", message):
+            commands = list(self._commands())
+            near = _near(found[2], commands)
+            return f"{found[1]} is {found[2]!r}; expected one of {', '.join(commands)}{near}"
+        if found := re.match(r"argument (\S+): invalid int value: '(.*)'", message):
+            return f"{found[1]} is {found[2]!r}; expected a whole number"
+        return message
+
+    def _commands(self) -> Mapping[str, argparse.ArgumentParser]:
+        return next((a.choices for a in self._actions if isinstance(a.choices, dict)), {})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,41 +68,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("alignops", description="Fine-grained image-text alignment.")
-    parser.add_argument("--version", action="version", version=f"alignops {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"alignops {__version__}", help="print the version"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
+        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         added.set_defaults(run=run)
         return added
 
-    demo = command("demo", _demo, "train methods on drawn scenes, and compare them with their base")
-    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the runs")
-    demo.add_argument("--seed", type=int, default=0)
+    _add_demo(command("demo", _demo, "train methods on drawn scenes, beside their base"))
+    _add_method(command("train", _train, "train a method; METHOD --help lists its settings"))
+    _add_method(command("prepare", _prepare, "compute the features that training a method needs"))
+    evaluate = command("evaluate", _evaluate, "measure a finished run on its test split")
+    evaluate.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
+    report = command("report", _report, "print the results of runs side by side")
+    report.add_argument(
+        "folders", type=Path, nargs="+", metavar="RUN", help="folder; what is no run is skipped"
+    )
+    _add_text(command("text", _text, "print what the trainers see in captions"))
+    command("info", _info, "print versions, backends and CPU capability")
+    return parser
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument(
+        "--out",
+        type=Path,
+        help="folder of the runs; default: runs/demo, with another base or seed in its name",
+    )
+    demo.add_argument("--seed", type=int, default=0, help="of scenes and weights; default: 0")
     demo.add_argument(
         "--base",
         default="words",
         help="what the base learns before sentences: words (default), places or places-of-three",
     )
     chosen = demo.add_mutually_exclusive_group()
-    chosen.add_argument("--methods", nargs="+", default=["comalign"], metavar="METHOD")
+    chosen.add_argument(
+        "--methods",
+        nargs="+",
+        default=["comalign"],
+        metavar="METHOD",
+        help="what to train on the base; default: comalign",
+    )
     chosen.add_argument("--ablate", metavar="METHOD", help="compare a method with its ablations")
-    for name, run, text in (
-        ("train", _train, "train a method; METHOD --help lists its settings"),
-        ("prepare", _prepare, "compute the features that training a method needs"),
-    ):
-        method = command(name, run, text)
-        method.add_argument(
-            "method", metavar="METHOD", help="clip, comalign, mosaiclip, powerclip or aahr"
-        )
-        method.add_argument("settings", nargs=argparse.REMAINDER, metavar="...")
-    evaluate = command("evaluate", _evaluate, "measure a finished run on its test split")
-    evaluate.add_argument("folder", type=Path, metavar="RUN")
-    report = command("report", _report, "print the results of runs side by side")
-    report.add_argument("folders", type=Path, nargs="+", metavar="RUN")
-    _add_text(command("text", _text, "print what the trainers see in captions"))
-    command("info", _info, "print versions, backends and CPU capability")
-    return parser
+
+
+def _add_method(command: argparse.ArgumentParser) -> None:
+    names = "clip, comalign, mosaiclip, powerclip or aahr"
+    command.add_argument("method", metavar="METHOD", help=names)
+    settings = command.add_argument(
+        "settings",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="its settings, such as --config FILE, --out RUN, --loop.steps 500",
+    )
+    settings.required = False
 
 
 def _add_text(text: argparse.ArgumentParser) -> None:
@@ -86,27 +134,33 @@ def _add_text(text: argparse.ArgumentParser) -> None:
     text.add_argument("--vocabulary", type=Path, help="JSON file; default: the captions' words")
     text.add_argument("--positives", type=int, default=3, help="largest number of sub-graphs")
     text.add_argument("--negatives", type=int, default=6, help="largest number of hard negatives")
-    text.add_argument("--seed", type=int, default=0)
+    text.add_argument("--seed", type=int, default=0, help="of what is drawn; default: 0")
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from alignops.demo import DEMO_BASES, run_ablations, run_demo
+    from alignops.demo import DEMO_BASES, demo_folder, run_ablations, run_demo
 
     if options.base not in DEMO_BASES:
         raise ValueError(f"--base is {options.base!r}; expected one of {', '.join(DEMO_BASES)}")
     size = DEMO_BASES[options.base]
+    folder = options.out or demo_folder(options.base, options.seed)
     if options.ablate:
-        run_ablations(options.out, options.ablate, seed=options.seed, config=size)
+        run_ablations(folder, options.ablate, seed=options.seed, config=size)
     else:
-        run_demo(options.out, seed=options.seed, methods=options.methods, config=size)
+        run_demo(folder, seed=options.seed, methods=options.methods, config=size)
 
 
 def _train(options: argparse.Namespace) -> None:
     from alignops.methods.results import evaluate_run, print_results
 
     method = _method(options.method)
-    config, folder = _settings(options, method)
-    run = method.train(config, folder)
+    config, own = _settings(options, method)
+    run = method.train(
+        config,
+        own["out"] or Path("runs") / options.method,
+        overwrite=bool(own["overwrite"]),
+        continue_from=own["continue_from"],
+    )
     evaluate_run(run)
     print_results([run.folder])
 
@@ -132,9 +186,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from alignops.methods.results import print_results
+    from alignops.methods.results import print_report
 
-    print_results(options.folders)
+    print_report(options.folders)
 
 
 def _text(options: argparse.Namespace) -> None:
@@ -188,20 +242,16 @@ def _method(name: str) -> "Method[Any]":
     return METHODS[name]
 
 
-def _settings(options: argparse.Namespace, method: "Method[Any]") -> tuple[Any, Path]:
-    """Read a method's configuration: defaults, then --config files, then dotted overrides."""
-    from jsonargparse import ArgumentError, ArgumentParser
+def _settings(options: argparse.Namespace, method: "Method[Any]") -> tuple[Any, dict[str, Any]]:
+    from alignops.training.config_arguments import read_arguments
 
-    parser = ArgumentParser(prog=f"alignops train {options.method}", exit_on_error=False)
-    parser.add_argument("--config", action="config", help="YAML file of settings")
-    parser.add_argument("--out", type=Path, default=Path("runs") / options.method)
-    parser.add_class_arguments(method.config)
-    try:
-        values = parser.instantiate(parser.parse_args(options.settings))
-    except ArgumentError as error:
-        raise ValueError(str(error)) from error
-    names = method.config.__dataclass_fields__
-    return method.config(**{name: values[name] for name in names}), values.out
+    command = f"alignops {options.command} {options.method}"
+    return read_arguments(method.config, options.settings, command=command)
+
+
+def _near(wrong: str, names: Sequence[str]) -> str:
+    near = get_close_matches(wrong, names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 if __name__ == "__main__":

@@ -63,6 +63,17 @@ DEMO_BASES = {
 """The demo by what its base knows before sentences: words, or what is where, of two or three."""
 
 
+def demo_folder(base: str, seed: int) -> Path:
+    """Name the folder of a demo's runs: one for each base and seed.
+
+    Args:
+        base: name in `DEMO_BASES`.
+        seed: of scenes and weights.
+    """
+    parts = ["demo", *([base] if base != "words" else []), *([f"seed{seed}"] if seed else [])]
+    return Path("runs") / "-".join(parts)
+
+
 @dataclass(frozen=True)
 class Stage:
     """The scenes, runs and sizes of one demo.

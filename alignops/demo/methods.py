@@ -49,7 +49,6 @@ def _comalign(stage: Stage) -> ComAlignConfig:
     return ComAlignConfig(
         base=BaseConfig(str(stage.base.model)),
         data=stage.crops,
-        features=stage.folder / "features",
         loop=stage.loop(stage.size.comalign_steps, 2 * stage.size.batch_size),
         optimizer=OptimizerConfig(lr=3e-3, warmup_steps=50),
     )
@@ -86,7 +85,6 @@ def _aahr(stage: Stage) -> AahrConfig:
         encoder=AahrEncoderConfig(dim=64, heads=4),
         losses=AahrLossConfig(prototypes=64, queue=1024),
         drop=0.0,  # a scene has only three regions
-        features=stage.folder / "features",
         loop=stage.loop(stage.size.aahr_steps),
         optimizer=OptimizerConfig(lr=3e-3, weight_decay=1e-4, warmup_steps=50, clip_norm=2.0),
     )

@@ -55,13 +55,20 @@ def read_json(path: Path | str) -> dict[str, dict[str, Accuracy]]:
     """Read what `write_json` wrote.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: there is no such file.
+        ValueError: it holds something else.
     """
-    values = json.loads(Path(path).read_text(encoding="utf-8"))
-    return {
-        model: {measure: Accuracy(**accuracy) for measure, accuracy in measures.items()}
-        for model, measures in values.items()
-    }
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        results = {
+            model: {measure: Accuracy(**accuracy) for measure, accuracy in measures.items()}
+            for model, measures in values.items()
+        }
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}; measure again") from error
+    if not results:
+        raise ValueError(f"{path} is damaged: it holds no results; measure again")
+    return results
 
 
 def _rows(results: Results) -> Iterator[list[str]]:

@@ -1,5 +1,6 @@
 """Results of a run: measured on its test split, kept in its folder, printed beside others."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,8 +23,6 @@ from alignops.methods.common.scorer import Similarities
 from alignops.methods.registry import load_scorer
 from alignops.training import Run
 from alignops.training.config_values import from_values
-
-_RESULTS = "results.json"
 
 # COCO's test images, which the literature also reports as the mean of five folds of 1,000.
 _COCO_TEST = 5000
@@ -57,19 +56,45 @@ def evaluate_run(run: Run) -> None:
         kinds, rows = [kind for kind, *_ in cases], [image for _, image, *_ in cases]
         true_scores, false_scores = score.i2t[rows, others[::2]], score.i2t[rows, others[1::2]]
         results |= accuracy_by_kind(true_scores, false_scores, kinds)
-    write_json({run.folder.name: results}, run.folder / _RESULTS)
+    write_json({run.folder.name: results}, run.results)
 
 
 def read_results(folder: Path) -> Mapping[str, Accuracy]:
     """Read what `evaluate_run` measured.
 
     Raises:
-        FileNotFoundError: the run was not measured yet.
+        FileNotFoundError: the folder holds no run, or one that is not finished or not measured yet.
+        ValueError: the results are damaged.
     """
-    path = folder / _RESULTS
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder} has no {_RESULTS}; `alignops evaluate` measures a run")
-    return next(iter(read_json(path).values()))
+    run = Run.load(folder)
+    run.finished_model()
+    if not run.results.is_file():
+        raise FileNotFoundError(
+            f"{folder} was not measured yet; `alignops evaluate` measures a run"
+        )
+    return next(iter(read_json(run.results).values()))
+
+
+def print_report(folders: Sequence[Path]) -> None:
+    """Print the results of the finished runs among folders, and say which were skipped and why.
+
+    Raises:
+        FileNotFoundError: none is a finished run that was measured.
+        ValueError: the results of one are damaged.
+    """
+    measured, skipped = [], []
+    for folder in folders:
+        try:
+            read_results(folder)
+        except FileNotFoundError as error:
+            skipped.append(str(error))
+        else:
+            measured.append(folder)
+    if not measured:
+        raise FileNotFoundError("; ".join(skipped))
+    print_results(measured)
+    for reason in skipped:
+        print(f"Skipped: {reason}.", file=sys.stderr)
 
 
 def print_results(folders: Sequence[Path]) -> None:
@@ -77,6 +102,7 @@ def print_results(folders: Sequence[Path]) -> None:
 
     Raises:
         FileNotFoundError: a run was not measured yet.
+        ValueError: the results of one are damaged.
     """
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from alignops.training.config_arguments import in_words
+
 Config = TypeVar("Config")
 
 
@@ -30,6 +32,7 @@ def from_values(kind: type[Config], values: Mapping[str, Any]) -> Config:
     try:
         built = parser.instantiate(parser.parse_object({"config": dict(values)}))
     except ArgumentError as error:
-        raise ValueError(f"the configuration does not fit {kind.__name__}: {error}") from error
+        problem = in_words(str(error)).replace("config.", "", 1)
+        raise ValueError(f"the configuration does not fit {kind.__name__}: {problem}") from error
     config: Config = built.config
     return config

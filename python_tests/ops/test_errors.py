@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,3 +272,8 @@ def test_a_wrong_backend_is_named():
         with pytest.raises((TypeError, ValueError)) as raised, backend(wrong):
             pass
         assert TEMPLATE.fullmatch(str(raised.value))["argument"] == "name"
+
+
+def test_no_sentence_of_the_package_has_another_form():
+    for path in Path(alignops.__file__).parent.rglob("*.py"):
+        assert not re.search(r": expected |, got ", path.read_text(encoding="utf-8")), path
