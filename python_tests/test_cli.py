@@ -1,14 +1,18 @@
 """The command, end to end on a miniature."""
 
 import json
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
-from shutil import copytree
+from shutil import copytree, rmtree
 
 import pytest
+from child_process import child_environment, run_python
 from PIL import Image
 
-from alignops.cli import main
+from alignops.cli import _parser, main
 from alignops.data.scenes import PLACED_VOCABULARY
 from alignops.demo import DEMO_BASES, DemoConfig, run_ablations, run_demo
 from alignops.methods.clip import ClipConfig
@@ -199,15 +203,23 @@ def test_info_says_what_is_installed(capsys):
         (["train", "clap"], "METHOD is 'clap'; expected one of clip, comalign"),
         (["train", "clip", "--data.source", "nowhere"], "data.source is 'nowhere'; expected"),
         (["train", "clip", "--loop.steps", "0"], "loop.steps is 0; expected at least 1"),
-        (["train", "clip", "--loop.stepz", "1"], "unrecognized arguments: --loop.stepz 1"),
+        (["train", "clip", "--loop.stepz", "1"], "no option; did you mean --loop.steps?"),
+        (["train", "clip", "--loop.steps", "abc"], "loop.steps is 'abc'; expected a whole number"),
+        (["train", "clip", "garbage"], "garbage is no option"),
+        (["train", "clip", "--continue-from", "gone"], "gone holds no run"),
+        (["train"], "the following arguments are required: METHOD (see alignops train --help)"),
         (["train", "clip", "--model.name", "ViT-Z"], "name is 'ViT-Z'; expected a name known"),
         (["train", "comalign"], "base.name"),
         (["prepare", "clip"], "METHOD is 'clip'; expected one that prepares: comalign, aahr"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.yaml"),
-        (["report", "nothing"], "nothing has no results.json; `alignops evaluate` measures a run"),
+        (["report", "nothing"], "nothing holds no run: it has no config.yaml"),
         (["demo", "--methods", "clap"], "method is 'clap'; expected one of clip, comalign"),
         (["demo", "--ablate", "clip"], "method is 'clip'; expected one that has ablations"),
-        (["bogus"], "invalid choice: 'bogus'"),
+        (["demo", "--sed", "1"], "--sed is no option; did you mean --seed?"),
+        (["demo", "--seed", "x"], "--seed is 'x'; expected a whole number"),
+        (["demo", "garbage"], "garbage is unused (see alignops demo --help)"),
+        (["bogus"], "COMMAND is 'bogus'; expected one of demo, train, prepare, evaluate"),
+        (["reprot"], "did you mean report?"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):
@@ -230,6 +242,111 @@ def test_an_unfinished_run_is_not_evaluated(tmp_path, capsys):
     Run.open(tmp_path / "run", "clip", to_values(ClipConfig()))
     assert main(["evaluate", str(tmp_path / "run")]) == 2
     assert "run is not finished; run its training command again" in capsys.readouterr().err
+
+
+def test_a_broken_configuration_is_a_sentence(tmp_path, capsys):
+    run = Run.open(tmp_path / "run", "clip", to_values(ClipConfig()))
+    run.model.mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("loop: {steps")
+    for command in (["evaluate"], ["train", "clip", "--out"]):
+        assert main([*command, str(tmp_path / "run")]) == 2
+        error = capsys.readouterr().err
+        assert "run/config.yaml is broken: " in error
+        assert error.count("\n") == 1
+
+
+def test_report_skips_what_is_no_finished_run_and_says_so(demo, tmp_path, capsys):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "notes.txt").touch()
+    Run.open(tmp_path / "unfinished", "clip", to_values(ClipConfig()))
+    copytree(demo / "clip", tmp_path / "unmeasured")
+    (tmp_path / "unmeasured" / "results.json").unlink()
+    copytree(demo / "clip", tmp_path / "clip")
+    assert main(["report", *map(str, sorted(tmp_path.iterdir()))]) == 0
+    printed = capsys.readouterr()
+    assert f"clip: {tmp_path / 'clip'}" in printed.out
+    assert "unfinished" not in printed.out
+    skipped = printed.err.splitlines()
+    assert [line.split("Skipped: ")[1].split()[0] for line in skipped] == [
+        str(tmp_path / name) for name in ("features", "notes.txt", "unfinished", "unmeasured")
+    ]
+    assert "features holds no run" in skipped[0]
+    assert "unfinished is not finished" in skipped[2]
+    assert "unmeasured was not measured yet; `alignops evaluate` measures a run" in skipped[3]
+
+
+def test_a_run_folder_that_was_moved_evaluates_to_the_same(demo, tmp_path):
+    copytree(demo / "clip", tmp_path / "moved")
+    (tmp_path / "moved" / "results.json").unlink()
+    assert main(["evaluate", str(tmp_path / "moved")]) == 0
+    assert read_results(tmp_path / "moved") == read_results(demo / "clip")
+
+
+def test_damaged_results_are_named(demo, tmp_path, capsys):
+    copytree(demo / "clip", tmp_path / "clip")
+    for damage in ("", "{}", "[1]", '{"clip": {"a": {"b": 1}}}'):
+        (tmp_path / "clip" / "results.json").write_text(damage)
+        assert main(["report", str(tmp_path / "clip")]) == 2
+        assert "results.json is damaged: " in capsys.readouterr().err
+
+
+def test_help_takes_no_torch_and_describes_everything():
+    child = run_python(
+        "-c",
+        "import sys\n"
+        "from alignops.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: assert 'torch' not in sys.modules\n",
+        "--help",
+    )
+    assert child.returncode == 0, child.stderr
+    assert "--version" in child.stdout
+    for parser in (_parser(), *_parser()._commands().values()):
+        for action in parser._actions:
+            assert action.help or action.dest == "command", (parser.prog, action.dest)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
+def test_ctrl_c_in_the_first_seconds_is_one_line(tmp_path, seconds):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alignops.cli", "train", "clip", "--out", tmp_path / "run"],
+        env=child_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130
+    assert error == "alignops: interrupted; the same command continues from here\n"
+
+
+def test_an_empty_part_is_found_before_training(photos, tmp_path, capsys):
+    settings = ["--data.source", str(photos), "--data.test", "0", "--loop.batch_size", "8"]
+    assert main(["train", "clip", "--out", str(tmp_path / "run"), *settings]) == 2
+    assert "test is a part without images" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+def test_a_run_is_lengthened_continued_and_restarted(photos, tmp_path, capsys):
+    def train(out, *settings):
+        own = ("--data.source", str(photos), "--loop.batch_size", "8", "--out", str(tmp_path / out))
+        return main(["train", "clip", *own, *settings])
+
+    assert train("run", "--loop.steps", "1") == 0
+    assert "Data: train 16 images and 32 captions" in capsys.readouterr().err
+    assert train("run", "--loop.steps", "2") == 0
+    assert Run.load(tmp_path / "run").settings["loop"]["steps"] == 2
+    assert train("run", "--loop.steps", "2", "--optimizer.lr", "0.5") == 2
+    assert "optimizer.lr (0.001 there, 0.5 now); choose another folder" in capsys.readouterr().err
+    source = ("--continue-from", str(tmp_path / "run"))
+    assert train("next", "--loop.steps", "1", "--optimizer.lr", "0.5", *source) == 0
+    assert "those of" in capsys.readouterr().err
+    assert train("next", "--loop.steps", "1", "--overwrite") == 2
+    assert "holds a finished run, which is not overwritten" in capsys.readouterr().err
+    rmtree(tmp_path / "next" / "model")
+    assert train("next", "--loop.steps", "1", "--overwrite") == 0
+    assert "continue_from" not in Run.load(tmp_path / "next").config
 
 
 def test_an_interruption_says_how_to_continue(tmp_path, monkeypatch, capsys):

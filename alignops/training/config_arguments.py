@@ -38,7 +38,7 @@ def read_arguments(
     Raises:
         ValueError: an argument does not fit; says what is expected.
     """
-    parser = ArgumentParser(prog=command, exit_on_error=False)
+    parser = ArgumentParser(prog=command, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="YAML file of settings")
     for name, option in OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", **option)
@@ -48,7 +48,7 @@ def read_arguments(
     except ArgumentError as error:
         raise ValueError(in_words(str(error), _names(parser))) from error
     fields = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    return kind(**{name: values[name] for name in fields}), {name: values[name] for name in options}
+    return kind(**{name: values[name] for name in fields}), {name: values[name] for name in OPTIONS}
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -70,14 +70,21 @@ def in_words(message: str, names: Iterable[str] = ()) -> str:
         message: of its `ArgumentError`.
         names: settings that there are, among which a misspelt one is sought.
     """
-    if found := re.match(r"(?is)unrecognized arguments: (.*)", message):
+    message = " ".join(message.split())
+    if found := re.match(r"(?i)unrecognized arguments: (.*)", message):
         words = found[1].split()
         wrong = next((word for word in words if word.startswith("-")), words[0])
         return f"{wrong.split('=')[0]} is no option{suggestion(wrong, names)}"
-    if found := re.search(r"(?s)Group '(.*?)' does not accept option '(.*?)'", message):
+    if found := re.search(r"Group '(.*?)' does not accept option '(.*?)'", message):
         wrong = f"{found[1]}.{found[2]}"
         return f"{wrong} is no setting{suggestion(wrong, names, prefix='')}"
-    if found := re.search(r"(?s)Parser key \"(.*?)\": (.*)", message):
+    if found := re.match(r"argument (\S+): expected one argument", message):
+        return f"{found[1]} is given without a value; expected one"
+    if found := re.search(r"Problems parsing config: (.*)", message):
+        return f"config is no YAML file of settings: {found[1]}"
+    if found := re.search(r"Parser key \"(.*?)\": File does not exist: '(.*)'", message):
+        return f"{found[1]} is {found[2]}; expected a file that is there"
+    if found := re.search(r"Parser key \"(.*?)\": (.*)", message):
         return _of_value(found[1], found[2]) or message
     return message
 
@@ -90,7 +97,7 @@ def suggestion(wrong: str, names: Iterable[str], prefix: str = "--") -> str:
 
 
 def _of_value(name: str, problem: str) -> str | None:
-    given = re.search(r"(?s)Got value: (.*?)(?:\n|$)", problem)
+    given = re.search(r"Got value: (.*?)(?: - |$)", problem)
     kinds = re.findall(r"Expected a (<class '[\w.]+'>|typing\.Literal\[.*?\])", problem)
     if given is None or not kinds:
         return None

@@ -9,7 +9,7 @@ from child_process import run_python
 from torch import nn
 
 from alignops.training import OptimizerConfig
-from alignops.training.checkpoint import Checkpoints
+from alignops.training.checkpoint import Checkpoints, load_weights
 from alignops.training.optimizer import build_optimizer, build_scheduler
 from alignops.training.state import TrainingState
 
@@ -189,6 +189,21 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         match=r"model\.safetensors is of another model: 0\.weight is \(4, 3\); expected \(4, 2\)",
     ):
         Checkpoints(tmp_path, make_state(width=2)).load_latest()
+
+
+def test_the_weights_alone_are_loaded(tmp_path):
+    whole = trained(tmp_path)
+    (tmp_path / ".step_00000005.tmp").mkdir()  # of a process that is writing it
+    module = make_state(seed=1).module
+    assert load_weights(tmp_path, module) == 4
+    for name, tensor in whole.module.state_dict().items():
+        assert torch.equal(tensor, module.state_dict()[name])
+    assert (tmp_path / ".step_00000005.tmp").is_dir()
+    with pytest.raises(ValueError, match="is of another model"):
+        load_weights(tmp_path, make_state(width=2).module)
+    flip(tmp_path / "step_00000004" / "model.safetensors")
+    with pytest.warns(UserWarning, match="going on from step 3 instead"):
+        assert load_weights(tmp_path, module) == 3
 
 
 def test_weights_that_are_shared_are_shared_again(tmp_path):

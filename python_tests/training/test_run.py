@@ -38,8 +38,10 @@ def test_another_configuration_replaces_one_that_was_never_trained(tmp_path):
 
 def test_another_configuration_is_refused_by_what_differs(tmp_path):
     Run.open(tmp_path / "run", "clip", CONFIG).checkpoints.mkdir()
-    with pytest.raises(FileExistsError, match=r"loop\.steps \(3 there, 4 now\); choose another"):
-        Run.open(tmp_path / "run", "clip", {"loop": {"steps": 4}, "lr": 0.1})
+    with pytest.raises(FileExistsError, match=r"loop\.steps \(3 there, 2 now\); choose another"):
+        Run.open(tmp_path / "run", "clip", {"loop": {"steps": 2}, "lr": 0.1})
+    with pytest.raises(FileExistsError, match=r"lr \(0\.1 there, 0\.2 now\); choose another"):
+        Run.open(tmp_path / "run", "clip", {"loop": {"steps": 4}, "lr": 0.2})
 
 
 def test_settings_that_change_no_result_may_change(tmp_path):
@@ -71,3 +73,59 @@ def test_a_missing_run_is_named(tmp_path):
 def test_a_loop_needs_positive_numbers(name):
     with pytest.raises(ValueError, match=rf"loop\.{name} is 0; expected at least 1"):
         LoopConfig(**{name: 0})
+
+
+def test_more_steps_take_up_a_run_and_a_finished_one_too(tmp_path):
+    run = Run.open(tmp_path, "clip", CONFIG)
+    run.checkpoints.joinpath("step_00000003").mkdir(parents=True)
+    assert Run.open(tmp_path, "clip", {"loop": {"steps": 4}, "lr": 0.1}).settings["loop"] == {
+        "steps": 4
+    }
+    run.model.mkdir()
+    run.results.touch()
+    Run.open(tmp_path, "clip", {"loop": {"steps": 5}, "lr": 0.1})
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "checkpoints"}
+
+
+def test_a_finished_run_without_checkpoints_is_not_lengthened(tmp_path):
+    Run.open(tmp_path, "clip", CONFIG).model.mkdir()
+    with pytest.raises(FileNotFoundError, match="has no checkpoints left to go on from"):
+        Run.open(tmp_path, "clip", {"loop": {"steps": 5}, "lr": 0.1})
+    assert Run.load(tmp_path).finished_model()
+
+
+def test_folders_of_what_was_computed_may_move(tmp_path):
+    Run.open(tmp_path, "clip", {"features": "a", "texts": {"graphs": None}}).checkpoints.mkdir()
+    moved = {"features": None, "texts": {"graphs": "b"}}
+    assert Run.open(tmp_path, "clip", moved).settings == moved
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"loop: {steps", b"\xff\xfe\x00", b"- a\n- b", b"lr: 1", b"!!python/name:os.x"]
+)
+def test_a_broken_configuration_is_a_sentence(tmp_path, content):
+    run = Run.open(tmp_path, "clip", CONFIG)
+    run.checkpoints.mkdir()
+    (tmp_path / "config.yaml").write_bytes(content)
+    broken = pytest.raises(ValueError, match=r"config\.yaml is broken: .*; put back a copy, or")
+    with broken as refused:
+        Run.open(tmp_path, "clip", CONFIG)
+    assert "\n" not in str(refused.value)
+    assert Run.open(tmp_path, "clip", CONFIG, overwrite=True).settings == CONFIG
+
+
+def test_a_restart_takes_away_what_a_training_wrote_and_nothing_else(tmp_path):
+    run = Run.open(tmp_path, "clip", CONFIG)
+    for folder in ("checkpoints", "tensorboard", "trained"):
+        (tmp_path / folder).mkdir()
+    for file in ("log.jsonl", "data.json", "diverged.json", "notes.txt"):
+        (tmp_path / file).touch()
+    Run.open(tmp_path, "clip", {"lr": 0.2}, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "notes.txt"}
+    assert run.settings == {"lr": 0.2}
+
+
+def test_a_file_is_no_folder_of_a_run(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(FileExistsError, match="run is a file; expected a folder"):
+        Run.open(tmp_path / "run", "clip", CONFIG)
