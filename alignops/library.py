@@ -18,7 +18,7 @@ CAPABILITY_VARIABLE = "ALIGNOPS_CPU_CAPABILITY"
 
 _FOLDER = Path(__file__).parent / "lib"
 # From the widest instruction set to the baseline of the architecture.
-_CAPABILITIES = ("avx512", "avx2", "default")
+_CAPABILITIES = ("avx512_bf16", "avx512", "avx2", "default")
 
 
 def check_torch() -> None:
@@ -77,7 +77,8 @@ def build_info() -> dict[str, Any]:
     """What the compiled library is, and whether it is in use.
 
     Returns:
-        "loaded" (bool); where loaded, "cpu_capability" (avx512, avx2 or default); where not,
+        "loaded" (bool); where loaded, "cpu_capability" (avx512_bf16, avx512, avx2 or
+        default); where not,
         "reason"; and, if the compiled part is installed, "compiler", "torch" (version built
         against) and "cuda" (bool, CUDA kernels built).
     """

@@ -1,6 +1,7 @@
 // A batch of components as the kernels see it: valid rows only, in one accumulation type.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -11,6 +12,12 @@ namespace alignops {
 /// itself.
 template <class In>
 using Accumulator = std::conditional_t<std::is_same_v<In, double>, double, float>;
+
+/// Block `index` of a batch: consecutive samples [first, last) and their rows [begin, end).
+struct Block {
+  int64_t index, first, last, begin, end;
+  int64_t rows() const { return end - begin; }
+};
 
 /// B samples of at most `count` components of size `dim`, stored as (B, count, dim). Valid
 /// components are numbered through ("rows"): those of sample b are rows [offsets[b], offsets[b +
@@ -66,23 +73,19 @@ struct Components {
     }
   }
 
-  /// Write one row in the accumulation type.
-  void copy_row(int64_t row, Accumulator<In>* out) const { copy_stored(source(row), 1, out); }
-
-  /// Write `length` components from stored position `first` on, valid or not, in the accumulation
-  /// type.
-  void copy_stored(int64_t first, int64_t length, Accumulator<In>* out) const {
-    const In* in = data + first * dim;
-    for (int64_t d = 0; d < length * dim; ++d) out[d] = static_cast<Accumulator<In>>(in[d]);
-  }
-
-  /// Rows [begin, end) in the accumulation type: the stored ones where they will do, else a copy in
-  /// `buffer`.
-  const Accumulator<In>* load(int64_t begin, int64_t end, Accumulator<In>* buffer) const {
-    if constexpr (std::is_same_v<In, Accumulator<In>>) {
-      if (dense()) return data + begin * dim;
+  /// Rows [begin, end) in another type, or their own, with zeros behind each up to `width` values:
+  /// the stored ones where they will do, else a copy in `buffer`.
+  template <class To>
+  const To* load(int64_t begin, int64_t end, int64_t width, To* buffer) const {
+    if constexpr (std::is_same_v<In, To>) {
+      if (dense() && width == dim) return data + begin * dim;
     }
-    for (int64_t row = begin; row < end; ++row) copy_row(row, buffer + (row - begin) * dim);
+    for (int64_t row = begin; row < end; ++row) {
+      const In* in = data + source(row) * dim;
+      To* out = buffer + (row - begin) * width;
+      for (int64_t d = 0; d < dim; ++d) out[d] = static_cast<To>(in[d]);
+      std::fill(out + dim, out + width, To(0));
+    }
     return buffer;
   }
 };

@@ -25,7 +25,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity(const Tensor& regions, cons
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    for_each_tile<TorchRuntime>(xs, ys, T(1), [&](int64_t) {
+    for_each_tile<TorchRuntime>(xs, ys, [&](int64_t) {
       return ExactPowersetForward<TorchRuntime, In>(xs, ys, data<T>(r2t), data<T>(t2r));
     });
   });
@@ -47,7 +47,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity_backward(
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
     GradientRows<In> grad_regions(xs, pair.x), grad_phrases(ys, pair.y);
     accumulate_gradients<TorchRuntime>(
-        xs, ys, T(1),
+        xs, ys,
         [&](int64_t) {
           return ExactPowersetBackward<TorchRuntime, In>(xs, ys, data<T>(of_r2t), data<T>(of_t2r));
         },
