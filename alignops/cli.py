@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from alignops import __version__
+from alignops.extras import needs_train
+
 if TYPE_CHECKING:
-    from alignops.methods.registry import Method
+    from alignops.methods.common.method import Method
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     try:
         options = _parser().parse_args(arguments)
-        options.run(options)
+        with needs_train(f"alignops {options.command}"):
+            options.run(options)
     except (ValueError, OSError, ImportError, NotImplementedError) as error:
         if os.environ.get("ALIGNOPS_DEBUG"):
             raise
@@ -38,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("alignops", description="Fine-grained image-text alignment.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"alignops {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
@@ -69,15 +74,26 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("folder", type=Path, metavar="RUN")
     report = command("report", _report, "print the results of runs side by side")
     report.add_argument("folders", type=Path, nargs="+", metavar="RUN")
+    _add_text(command("text", _text, "print what the trainers see in captions"))
     command("info", _info, "print versions, backends and CPU capability")
     return parser
+
+
+def _add_text(text: argparse.ArgumentParser) -> None:
+    text.add_argument(
+        "captions", nargs="*", metavar="CAPTION", help="none: the lines of standard input"
+    )
+    text.add_argument("--vocabulary", type=Path, help="JSON file; default: the captions' words")
+    text.add_argument("--positives", type=int, default=3, help="most parts of a caption")
+    text.add_argument("--negatives", type=int, default=6, help="most hard negatives of these")
+    text.add_argument("--seed", type=int, default=0)
 
 
 def _demo(options: argparse.Namespace) -> None:
     from alignops.demo import DEMO_BASES, run_ablations, run_demo
 
     if options.base not in DEMO_BASES:
-        raise ValueError(f"--base is {options.base!r}, expected one of {', '.join(DEMO_BASES)}")
+        raise ValueError(f"--base is {options.base!r}; expected one of {', '.join(DEMO_BASES)}")
     size = DEMO_BASES[options.base]
     if options.ablate:
         run_ablations(options.out, options.ablate, seed=options.seed, config=size)
@@ -96,12 +112,14 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
+    from alignops.methods.registry import METHODS
+
     method = _method(options.method)
     if method.prepare is None:
-        raise ValueError(f"{options.method} has nothing to prepare: it trains on the images")
+        able = ", ".join(name for name, other in METHODS.items() if other.prepare)
+        raise ValueError(f"METHOD is {options.method!r}; expected one that prepares: {able}")
     config, _ = _settings(options, method)
-    method.prepare(config)
-    print(f"The features are in {config.features}.")
+    print(f"The features are in {method.prepare(config)}.")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -117,6 +135,19 @@ def _report(options: argparse.Namespace) -> None:
     from alignops.methods.results import print_results
 
     print_results(options.folders)
+
+
+def _text(options: argparse.Namespace) -> None:
+    from alignops.text.describe import describe
+
+    for line in describe(
+        options.captions or [line.strip() for line in sys.stdin if line.strip()],
+        vocabulary=options.vocabulary,
+        positives=options.positives,
+        negatives=options.negatives,
+        seed=options.seed,
+    ):
+        print(line)
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -140,7 +171,7 @@ def _info(options: argparse.Namespace) -> None:
     except ImportError:
         cuda = "none, as Triton is not installed"
     for name, fact in {
-        "alignops": alignops.__version__,
+        "alignops": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "CPU kernels": library,
@@ -149,15 +180,15 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name:<14}{fact}")
 
 
-def _method(name: str) -> "Method":
+def _method(name: str) -> "Method[Any]":
     from alignops.methods.registry import METHODS
 
     if name not in METHODS:
-        raise ValueError(f"METHOD is {name!r}, expected one of {', '.join(METHODS)}")
+        raise ValueError(f"METHOD is {name!r}; expected one of {', '.join(METHODS)}")
     return METHODS[name]
 
 
-def _settings(options: argparse.Namespace, method: "Method") -> tuple[Any, Path]:
+def _settings(options: argparse.Namespace, method: "Method[Any]") -> tuple[Any, Path]:
     """Read a method's configuration: defaults, then --config files, then dotted overrides."""
     from jsonargparse import ArgumentError, ArgumentParser
 

@@ -50,14 +50,14 @@ def similarity_logsumexp(x: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Te
 
 
 def multi_positive_contrastive_loss(
-    image: Tensor, text: Tensor, text_image: Tensor, text_is_positive: Tensor, logit_scale: float
+    image: Tensor, text: Tensor, image_index: Tensor, text_is_positive: Tensor, logit_scale: float
 ) -> Tensor:
     """MosaiCLIP's loss where every image has a positive text."""
     logits = logit_scale * image @ text.T
-    matched = logits[text_image, torch.arange(len(text), device=text.device)]
+    matched = logits[image_index, torch.arange(len(text), device=text.device)]
     positive = text_is_positive.to(logits.dtype)
-    positives_of = torch.zeros_like(logits[:, 0]).index_add(0, text_image, positive)
-    of_image = (torch.logsumexp(logits, 1)[text_image] - matched) / positives_of[text_image]
+    positives_of = torch.zeros_like(logits[:, 0]).index_add(0, image_index, positive)
+    of_image = (torch.logsumexp(logits, 1)[image_index] - matched) / positives_of[image_index]
     of_text = torch.logsumexp(logits, 0) - matched
     image_loss = (positive * of_image).sum() / len(image)
     text_loss = (positive * of_text).sum() / positive.sum()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks.comparison import compare as compare_with
-from benchmarks.report import machine_line, tables
+from benchmarks.page import machine_line, tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
         raise pytest.UsageError("--device cuda: torch finds no CUDA device; expected one")
-    # Before pytest-benchmark reads its options: every timed run is kept, for benchmarks.report.
+    # Before pytest-benchmark reads its options: every timed run is kept, for benchmarks.page.
     if not config.option.benchmark_json and not config.option.benchmark_save:
         config.option.benchmark_autosave = config.option.benchmark_autosave or "comparison"
 

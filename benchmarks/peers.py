@@ -47,7 +47,7 @@ def open_clip_loss(image: Tensor, text: Tensor, *labels: Tensor, logit_scale: fl
 
 
 def metric_learning_loss(
-    image: Tensor, text: Tensor, text_image: Tensor, text_is_positive: Tensor, logit_scale: float
+    image: Tensor, text: Tensor, image_index: Tensor, text_is_positive: Tensor, logit_scale: float
 ) -> Tensor:
     """The supervised contrastive loss, both ways; a negative text has a label of its own."""
     from pytorch_metric_learning.distances import DotProductSimilarity
@@ -59,9 +59,9 @@ def metric_learning_loss(
     supervised = SupConLoss(1 / logit_scale, distance=similarity, reducer=MeanReducer())
     image_label = torch.arange(len(image), device=image.device)
     own_label = len(image) + torch.arange(len(text), device=text.device)
-    text_label = torch.where(text_is_positive, text_image, own_label)
+    text_label = torch.where(text_is_positive, image_index, own_label)
     of_image = supervised(image, image_label, ref_emb=text, ref_labels=text_label)
-    positive, owner = text[text_is_positive], text_image[text_is_positive]
+    positive, owner = text[text_is_positive], image_index[text_is_positive]
     of_text = supervised(positive, owner, ref_emb=image, ref_labels=image_label)
     loss: Tensor = (of_image + of_text) / 2
     return loss

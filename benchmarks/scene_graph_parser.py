@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from alignops.text.identity import installed_model
-from alignops.text.lexicon import COUNTING, INDEFINITE, PLACES, TRANSPARENT
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.graph import Entity, Relation, SceneGraph
+from alignops.text.rules.identity import installed_model
+from alignops.text.rules.lexicon import COUNTING, INDEFINITE, PLACES, TRANSPARENT
 
 INSTALLED = importlib.util.find_spec("sng_parser") is not None
 PRONOUNS = INDEFINITE | {

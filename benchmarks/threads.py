@@ -8,7 +8,7 @@ import torch
 import alignops
 from benchmarks.comparison import Function, Problem
 from benchmarks.measure import Call, seconds_of
-from benchmarks.report import markdown
+from benchmarks.page import markdown
 from benchmarks.sizes import Components, Size, Texts
 
 ROUNDS = 9

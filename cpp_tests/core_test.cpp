@@ -123,7 +123,7 @@ double contrastive_by_formula(const std::vector<std::vector<double>>& z, const T
   for (size_t i = 0; i < z.size(); ++i) {
     double sum = 0, own = 0;
     for (int64_t k = 0; k < texts.count; ++k) {
-      if (texts.image_of[k] != static_cast<int64_t>(i) || !texts.positive[k]) continue;
+      if (texts.image_index[k] != static_cast<int64_t>(i) || !texts.positive[k]) continue;
       sum += log_sum_exp(z[i]) - z[i][k];
       of_texts += log_sum_exp(column(z, k)) - z[i][k];
       ++own;
@@ -140,11 +140,11 @@ double contrastive_by_formula(const std::vector<std::vector<double>>& z, const T
 void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   std::mt19937 random(dim);
   Problem<double> problem({images, 1, count, 1, dim, false}, random);
-  std::vector<int64_t> image_of(count);
-  for (int64_t& i : image_of) i = random() % images;
+  std::vector<int64_t> image_index(count);
+  for (int64_t& i : image_index) i = random() % images;
   const auto positive = std::make_unique<bool[]>(count);  // unlike std::vector's, in memory
   for (int64_t k = 0; k < count; ++k) positive[k] = k % 3 > 0;
-  const Texts texts{image_of.data(), positive.get(), count};
+  const Texts texts{image_index.data(), positive.get(), count};
   double scale = 5;
   const auto define = [&] {
     std::vector<std::vector<double>> z(images);
@@ -161,7 +161,7 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   const LogsumexpPartials<double> partials(x, y, scale);
   std::vector<double> own(count), row(images), col(count);
   for_each_tile<PlainRuntime>(x, y, [&](int64_t columns) {
-    return ContrastiveForward<double>(partials.epilogue(columns), texts.image_of, scale,
+    return ContrastiveForward<double>(partials.epilogue(columns), texts.image_index, scale,
                                       own.data());
   });
   partials.combine_into(row.data(), col.data());
@@ -170,7 +170,7 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
 
   ScaleGradient of_scale(x, y);
   const auto gradients = dense_gradients(x, y, scale, [&](int64_t columns) {
-    return ContrastiveBackward<double>(texts.image_of, weights, row.data(), col.data(), scale,
+    return ContrastiveBackward<double>(texts.image_index, weights, row.data(), col.data(), scale,
                                        of_scale, columns);
   });
   for (const bool of_x : {true, false}) {
@@ -230,6 +230,56 @@ void check_rounding() {
   }
 }
 
+/// SCAN's matching, which has no gradient, of components of any norm.
+template <class T>
+void check_scan(const Sizes& sizes) {
+  const T slope = T(0.25);
+  std::mt19937 random(sizes.dim + 31 * sizes.n);
+  Problem<double> problem(sizes, random);
+  const auto normalised = [](Side<double>& side) {
+    const auto components = side.components();
+    for (int64_t row = 0; row < components.rows(); ++row) {
+      double* at = side.values.data() + components.source(row) * side.dim;
+      for (int64_t d = 0; d < side.dim; ++d) at[d] *= std::ldexp(1.0, row % 3 * 700 - 700);
+      normalise(at, side.dim, at);
+    }
+  };
+  normalised(problem.x);
+  normalised(problem.y);
+  const Outputs<double> expected = of_pairs(problem, [&](auto c) {
+    for (auto& row : c) {
+      for (double& value : row) value = value > 0 ? value : slope * value;
+    }
+    const auto norm_of = [](const std::vector<double>& values) {
+      const double length = norm(values);
+      return length > 0 ? length : 1;
+    };
+    std::vector<double> best_row(c[0].size(), kLowest<double>);
+    double a = 0, b = 0;
+    for (const auto& row : c) {
+      double best = kLowest<double>;
+      for (size_t l = 0; l < row.size(); ++l) {
+        best = std::max(best, row[l] / norm_of(column(c, l)));
+        best_row[l] = std::max(best_row[l], row[l] / norm_of(row));
+      }
+      a += best / c.size();
+    }
+    for (double best : best_row) b += best / best_row.size();
+    return std::pair(a, b);
+  });
+
+  const Problem<T> own = converted<T>(problem, sizes);
+  const auto x = own.x.components(), y = own.y.components();
+  std::vector<T> a(x.batch * y.batch), b(a.size());
+  if (x.rows() > 0 && y.rows() > 0) {
+    scan_forward<PlainRuntime>(x, y, slope, {a.data(), b.data()});
+  }
+  for (size_t i = 0; i < a.size(); ++i) {
+    expect_close<T>("SCAN", a[i], expected.a[i], 1);
+    expect_close<T>("SCAN", b[i], expected.b[i], 1);
+  }
+}
+
 }  // namespace
 }  // namespace alignops
 
@@ -246,6 +296,8 @@ int main() {
     check<Fgm>("FGM", size);
     check<Powerset>("powerset", size);
     check<ExactPowerset>("exact powerset", size);
+    check_scan<double>(size);
+    check_scan<float>(size);
     // Of nothing it is -inf, which has no slope.
     if (size.x_batch * size.n > 0) check<Logsumexp>("logsumexp", size);
   }

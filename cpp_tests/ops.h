@@ -13,6 +13,7 @@
 #include "core/fgm_forward.h"
 #include "core/logsumexp.h"
 #include "core/powerset.h"
+#include "core/scan.h"
 #include "plain_runtime.h"
 #include "problem.h"
 
@@ -170,14 +171,12 @@ class Powerset {
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
     powerset_forward<PlainRuntime>(x_, y_, parameters_, a.data(), b.data());
-    score_ = a;
     return {a, b};
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
     return dense_gradients(x_, y_, T(1), [&](int64_t columns) {
-      return PowersetBackward<In>(x_, y_, parameters_, grad.a.data(), grad.b.data(), score_.data(),
-                                  columns);
+      return PowersetBackward<In>(x_, y_, parameters_, grad.a.data(), grad.b.data(), columns);
     });
   }
 
@@ -185,7 +184,6 @@ class Powerset {
   static constexpr double kTau = 0.2, kZeta = 0.75;
   Components<In> x_, y_;
   PowersetParameters<T> parameters_;
-  std::vector<T> score_;
 };
 
 template <class In>

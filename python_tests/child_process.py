@@ -11,17 +11,26 @@ def run_python(*arguments, **environment):
     """The finished process of `python <arguments>`, with its output as text."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env={**inherited_environment(), **environment},
+        env={**child_environment(), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def start_and_wait_for(script, folder, step):
+def start_python(*arguments):
+    """A running process of `python <arguments>`.
+
+    It leads a process group of its own, as one that is started from a terminal does.
+    """
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.Popen(command, env=child_environment(), start_new_session=True)
+
+
+def start_and_wait_for(script, folder, step, *arguments):
     """Start a script that trains into a folder, and wait until its log has reached a step."""
     folder.mkdir()
-    process = subprocess.Popen([sys.executable, script, folder], env=inherited_environment())
+    process = start_python(script, folder, *arguments)
     log = folder / "log.jsonl"
     deadline = time.monotonic() + 120
     while not log.exists() or f'"step": {step},' not in log.read_text():
@@ -31,7 +40,6 @@ def start_and_wait_for(script, folder, step):
     return process
 
 
-def inherited_environment():
-    """That of this process, with all that it imports from."""
+def child_environment():
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
     return {**os.environ, "PYTHONPATH": path}

@@ -13,7 +13,7 @@ from alignops.data.scenes import PLACED_VOCABULARY
 from alignops.demo import DEMO_BASES, DemoConfig, run_ablations, run_demo
 from alignops.methods.clip import ClipConfig
 from alignops.methods.results import read_results
-from alignops.models import Tower
+from alignops.models import DualEncoder
 from alignops.training import Interrupted, Run
 from alignops.training.config_values import to_values
 
@@ -78,7 +78,7 @@ def test_the_base_may_know_places(base, tmp_path):
     full = DEMO_BASES[base]
     placed = replace(MINIATURE, word_styles=full.word_styles, objects=full.objects)
     run_demo(tmp_path, methods=["mosaiclip"], config=placed)
-    words = Tower.load(str(tmp_path / "base" / "model")).tokenizer.words
+    words = DualEncoder.load(str(tmp_path / "base" / "model")).tokenizer.words
     assert set(PLACED_VOCABULARY) < set(words)
     results = read_results(tmp_path / "mosaiclip")
     assert results["relation swap"].cases > 0
@@ -87,7 +87,7 @@ def test_the_base_may_know_places(base, tmp_path):
 
 def test_an_unknown_base(capsys):
     assert main(["demo", "--base", "nothing"]) == 2
-    expected = "--base is 'nothing', expected one of words, places, places-of-three"
+    expected = "--base is 'nothing'; expected one of words, places, places-of-three"
     assert expected in capsys.readouterr().err
 
 
@@ -144,7 +144,7 @@ def test_clip_and_comalign_train_on_a_folder(photos, tmp_path, capsys):
     config = tmp_path / "clip.yaml"
     config.write_text(
         f"data:\n  source: {photos}\nloop:\n  steps: 50\n  batch_size: 8\n"
-        "tower:\n  context_length: 12\n"
+        "model:\n  context_length: 12\n"
     )
     clip, comalign = tmp_path / "clip", tmp_path / "comalign"
     overrides = ["--loop.steps", "2"]
@@ -174,9 +174,9 @@ def test_mosaiclip_trains_on_a_folder(photos, tmp_path):
 
 
 def test_aahr_trains_on_a_folder(photos, tmp_path):
-    Tower.tiny(["a brown dog runs on grass", "two dogs number"]).save(tmp_path / "tower")
+    DualEncoder.tiny(["a brown dog runs on grass", "two dogs number"]).save(tmp_path / "model")
     settings = [
-        *("--base.name", str(tmp_path / "tower"), "--data.source", str(photos)),
+        *("--base.name", str(tmp_path / "model"), "--data.source", str(photos)),
         *("--out", str(tmp_path / "aahr"), "--features", str(tmp_path / "features")),
         *("--encoder.dim", "16", "--encoder.heads", "2", "--losses.queue", "8"),
         *("--loop.steps", "3", "--loop.batch_size", "8"),
@@ -196,17 +196,17 @@ def test_info_says_what_is_installed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "clap"], "METHOD is 'clap', expected one of clip, comalign"),
-        (["train", "clip", "--data.source", "nowhere"], "data.source is 'nowhere', expected"),
-        (["train", "clip", "--loop.steps", "0"], "loop.steps is 0, expected at least 1"),
+        (["train", "clap"], "METHOD is 'clap'; expected one of clip, comalign"),
+        (["train", "clip", "--data.source", "nowhere"], "data.source is 'nowhere'; expected"),
+        (["train", "clip", "--loop.steps", "0"], "loop.steps is 0; expected at least 1"),
         (["train", "clip", "--loop.stepz", "1"], "unrecognized arguments: --loop.stepz 1"),
-        (["train", "clip", "--tower.name", "ViT-Z"], "model 'ViT-Z' is neither a name known"),
+        (["train", "clip", "--model.name", "ViT-Z"], "name is 'ViT-Z'; expected a name known"),
         (["train", "comalign"], "base.name"),
-        (["prepare", "clip"], "clip has nothing to prepare"),
+        (["prepare", "clip"], "METHOD is 'clip'; expected one that prepares: comalign, aahr"),
         (["evaluate", "nothing"], "nothing holds no run: it has no config.yaml"),
         (["report", "nothing"], "nothing has no results.json; `alignops evaluate` measures a run"),
-        (["demo", "--methods", "clap"], "method is 'clap', expected one of clip, comalign"),
-        (["demo", "--ablate", "clip"], "clip has no ablations on scenes"),
+        (["demo", "--methods", "clap"], "method is 'clap'; expected one of clip, comalign"),
+        (["demo", "--ablate", "clip"], "method is 'clip'; expected one that has ablations"),
         (["bogus"], "invalid choice: 'bogus'"),
     ],
 )
@@ -236,6 +236,6 @@ def test_an_interruption_says_how_to_continue(tmp_path, monkeypatch, capsys):
     def interrupted(*_):
         raise Interrupted
 
-    monkeypatch.setattr("alignops.demo.base.train_clip", interrupted)
+    monkeypatch.setattr("alignops.methods.common.method.fit", interrupted)
     assert main(["demo", "--out", str(tmp_path)]) == 130
     assert "interrupted; the same command continues from here" in capsys.readouterr().err

@@ -96,8 +96,8 @@ def test_import_loads_no_heavy_dependency():
         """
 import sys, torch
 before = set(sys.modules)
-import alignops
-heavy = {"open_clip", "spacy", "torchvision", "accelerate", "matplotlib", "triton", "rich"}
+import alignops, alignops.losses
+heavy = {"open_clip", "spacy", "torchvision", "accelerate", "matplotlib", "triton", "rich", "PIL"}
 print(sorted(heavy & (set(sys.modules) - before)))
 """,
     )

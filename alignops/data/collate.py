@@ -21,7 +21,7 @@ def pad_rows(items: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         ValueError: if there are no items.
     """
     if not items:
-        raise ValueError("items: expected at least one tensor, got none")
+        raise ValueError("items is empty; expected at least one tensor")
     padded = pad_sequence(list(items), batch_first=True)
     lengths = torch.tensor([len(item) for item in items], device=padded.device)
     mask = torch.arange(padded.shape[1], device=padded.device) < lengths[:, None]

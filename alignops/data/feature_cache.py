@@ -7,15 +7,16 @@ A cache is a folder of safetensors shards, each with the features of a run of it
 An item is a set of named tensors whose first dimension may differ from item to item, such as the
 entities of a caption. A shard holds each name twice: "<name>.values", the rows of all its items end
 to end, and "<name>.offsets", int64 (items + 1,), where each item's rows begin. A shard appears
-under its name only once it is whole, so an interrupted computation resumes at the shard it was in.
+under its name only once it is whole, so an interrupted computation resumes at the shard it was in;
+its checksum is kept in it, and `fill` computes a damaged one again.
 
-    key = content_key(model=tower.state_dict(), preprocessing={"size": 32}, items=dataset.keys)
+    key = content_key(tower=tower.fingerprint(), boxes=boxes.identity, images=images_key(dataset))
     cache = FeatureCache("features", key, len(dataset))
     cache.fill(lambda items: [encode(dataset[i]) for i in items])
     cache[7]["entities"]
 """
 
-import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import accumulate
@@ -23,10 +24,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import track
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from alignops.atomic_files import replacing_file
+from alignops.checksums import DamagedError
+from alignops.data.pairs import PairedDataset
+from alignops.progress import track
+from alignops.tensor_files import save_tensors
+from alignops.vision.image_file import READING
 
 Features = Mapping[str, Tensor]
 """The features of one item: name to tensor (rows, ...)."""
@@ -49,6 +55,16 @@ def content_key(**parts: object) -> str:
     for chunk in _bytes_of(parts):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def images_key(dataset: PairedDataset) -> str:
+    """Hash the images of a dataset: the pixels and the name of each, in order.
+
+    Images that are replaced, resized or in another order have another key; a folder that is moved
+    keeps its own. The names are in it because boxes and masks are found by them.
+    """
+    names, images = list(dataset.keys), dataset.fingerprints()
+    return content_key(reading=READING, names=names, images=images)
 
 
 class FeatureCache:
@@ -111,9 +127,13 @@ class FeatureCache:
         return self.__dict__ | {"_open": {}}
 
     def missing(self) -> list[range]:
-        """List the runs of items that are still to be computed, one per shard."""
+        """List the runs of items that are still to be computed, one per shard, reading every shard.
+
+        Warns:
+            UserWarning: names each shard that is damaged; it is missing too.
+        """
         shards = (self._shard_of(i) for i in range(0, self._items, self._shard_items))
-        return [items for items in shards if not self._path(items).exists()]
+        return [items for items in shards if not self._is_whole(items)]
 
     def write(self, items: range, features: Sequence[Features]) -> None:
         """Write one shard, whole or not at all.
@@ -125,6 +145,7 @@ class FeatureCache:
 
         Raises:
             ValueError: if the items are not one shard of this cache, or the features do not fit.
+            OSError: if the disk is full; nothing of the shard remains.
         """
         if items != self._shard_of(items.start):
             raise ValueError(f"items: expected one of missing(), got {items}")
@@ -132,9 +153,11 @@ class FeatureCache:
             raise ValueError(f"features: expected those of {len(items)} items, got {len(features)}")
         path = self._path(items)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        save_file(_pack(features), temporary, metadata={"key": self.key})
-        temporary.replace(path)
+        packed = _pack(features)
+        metadata = {"key": self.key, "sha256": content_key(tensors=packed)}
+        with replacing_file(path) as temporary:
+            save_tensors(packed, temporary, metadata)
+        self._open.pop(items.start, None)
 
     def fill(
         self,
@@ -142,18 +165,30 @@ class FeatureCache:
         *,
         description: str = "Computing features",
     ) -> None:
-        """Compute and write whatever is missing, with a progress bar.
+        """Compute and write whatever is missing or damaged, showing the progress.
 
         Args:
             compute: from a run of items to the features of each.
-            description: beside the bar.
+            description: beside the progress.
         """
-        for items in track(self.missing(), description, transient=True):
+        missing = self.missing()
+        for items in track(missing, description, len(missing)):
             self.write(items, compute(items))
 
     def _shard_of(self, index: int) -> range:
         start = index - index % self._shard_items
         return range(start, min(start + self._shard_items, self._items))
+
+    def _is_whole(self, items: range) -> bool:
+        path = self._path(items)
+        if not path.exists():
+            return False
+        try:
+            _Shard(path, self.key).verify()
+        except DamagedError as error:
+            warnings.warn(str(error), stacklevel=4)
+            return False
+        return True
 
     def _path(self, items: range) -> Path:
         return self.folder / f"{items.start:08d}-{items.stop:08d}.safetensors"
@@ -165,19 +200,31 @@ class _Shard:
     def __init__(self, path: Path, key: str) -> None:
         if not path.exists():
             raise FileNotFoundError(f"{path} has not been computed yet; FeatureCache.fill does it")
+        self._path = path
         try:
             with safe_open(path, framework="pt") as file:
-                written_key = (file.metadata() or {}).get("key")
+                metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
-            raise ValueError(
-                f"{path} is damaged ({error}); delete it and it will be computed again"
-            ) from error
-        if written_key != key:
-            raise ValueError(f"{path} was written for key {written_key}, not for {key}")
+            raise self._damaged(str(error)) from error
+        if metadata.get("key") != key:
+            raise ValueError(f"{path} was written for key {metadata.get('key')}, not for {key}")
+        self._tensors, self._digest = tensors, metadata.get("sha256")
         names = [name.removesuffix(".values") for name in tensors if name.endswith(".values")]
         self._values = {name: tensors[f"{name}.values"] for name in names}
         self._offsets = {name: tensors[f"{name}.offsets"].tolist() for name in names}
+
+    def verify(self) -> None:
+        """Read all of it and compare.
+
+        Raises:
+            DamagedError: it is not what was written.
+        """
+        if content_key(tensors=self._tensors) != self._digest:
+            raise self._damaged("its SHA-256 is another")
+
+    def _damaged(self, reason: str) -> DamagedError:
+        return DamagedError(f"{self._path} is damaged ({reason}); fill computes it again")
 
     def __getitem__(self, position: int) -> dict[str, Tensor]:
         return {

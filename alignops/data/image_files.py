@@ -3,18 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from pathlib import Path
+from os.path import normpath
+from pathlib import Path, PurePath
 from typing import Literal, get_args
 
-from PIL import Image
-from rich.progress import track
-
-from alignops.data.pairs import ImageCaptions
+from alignops.data.content_index import ContentIndex
+from alignops.data.pairs import ImageCaptions, PairedDataset
+from alignops.progress import track
+from alignops.vision.image_file import find_fault, read_image
 
 OnError = Literal["raise", "skip"]
 
 
-class CaptionedImages:
+class CaptionedImages(PairedDataset):
     """Map-style dataset of image files with captions; a file is opened on access.
 
     Attributes:
@@ -30,6 +31,7 @@ class CaptionedImages:
         captions: Mapping[str, Sequence[str]],
         *,
         on_error: OnError = "raise",
+        allow_outside: bool = False,
     ) -> None:
         """Look for the images.
 
@@ -39,10 +41,12 @@ class CaptionedImages:
             on_error: "raise" looks only whether the files exist, which is cheap, and a broken one
                 raises when it is opened. "skip" decodes every image once, on all cores, and leaves
                 out what cannot be read; what is left can be.
+            allow_outside: open what absolute paths and `..` lead to outside `folder`; only for
+                captions that you wrote yourself.
 
         Raises:
             FileNotFoundError: if `folder` is missing, or an image is and `on_error` is "raise".
-            ValueError: if `on_error` is neither, or not one image can be read.
+            ValueError: if `on_error` is neither, an image lies outside, or not one can be read.
         """
         if on_error not in get_args(OnError):
             raise ValueError(f"on_error: expected one of {get_args(OnError)}, got {on_error!r}")
@@ -50,6 +54,8 @@ class CaptionedImages:
         if not self.folder.is_dir():
             raise FileNotFoundError(f"folder: no folder of images at {self.folder}")
         keys = list(captions)
+        if not allow_outside:
+            _require_inside(self.folder, keys)
         if on_error == "raise":
             _require_files([self.folder / key for key in keys])
             reasons: list[str | None] = [None] * len(keys)
@@ -71,20 +77,27 @@ class CaptionedImages:
         return len(self.keys)
 
     def __getitem__(self, index: int) -> ImageCaptions:
-        """Open the image `index`.
+        """Open the image `index`; `alignops.vision.image_file.read_image` says how.
 
         Raises:
             ValueError: if the file is missing or broken, naming its path.
         """
         path = self.folder / self.keys[index]
         try:
-            with Image.open(path) as image:
-                return ImageCaptions(image.convert("RGB"), self.captions[index], self.keys[index])
-        except Exception as error:  # Pillow raises a dozen kinds for broken files
+            image = read_image(path)
+        except ValueError as error:
             raise ValueError(
-                f"{path} cannot be read as an image: {error}. "
-                'Replace it, or leave out such images with on_error="skip".'
+                f'{error}. Replace it, or leave out such images with on_error="skip".'
             ) from error
+        return ImageCaptions(image, self.captions[index], self.keys[index])
+
+    def fingerprints(self) -> list[str]:
+        """Hash the contents of each image's file; see `PairedDataset`.
+
+        Raises:
+            OSError: a file is missing.
+        """
+        return ContentIndex().digests([self.folder / key for key in self.keys])
 
     def subset(self, keys: Collection[str]) -> "CaptionedImages":
         """Keep only the given keys, in this dataset's order.
@@ -101,6 +114,17 @@ class CaptionedImages:
         return part
 
 
+def _require_inside(folder: Path, keys: Sequence[str]) -> None:
+    """Look at the names alone: links are made by whoever made the folder, not by its captions."""
+    for key in keys:
+        normal = PurePath(normpath(key))
+        if normal.is_absolute() or normal.parts[:1] == ("..",):
+            raise ValueError(
+                f"image {key!r} of the captions is a path outside {folder}; expected one inside. "
+                "Captions of your own may lead there with allow_outside=True"
+            )
+
+
 def _require_files(paths: list[Path]) -> None:
     missing = [path for path in paths if not path.is_file()]
     if missing:
@@ -113,21 +137,5 @@ def _require_files(paths: list[Path]) -> None:
 def _find_faults(paths: list[Path]) -> list[str | None]:
     """Decode every image; PIL does so outside the interpreter lock, so threads suffice."""
     with ThreadPoolExecutor() as threads:
-        faults = threads.map(_fault, paths)
-        return list(track(faults, "Checking images", total=len(paths), transient=True))
-
-
-def _fault(path: Path) -> str | None:
-    """Say why an image cannot be read, or None.
-
-    A JPEG is decoded at an eighth of its size: that reads the whole file at half the cost.
-    """
-    if not path.is_file():
-        return "missing"
-    try:
-        with Image.open(path) as image:
-            image.draft("RGB", (1, 1))
-            image.load()
-    except Exception as error:  # as above
-        return str(error)
-    return None
+        faults = threads.map(find_fault, paths)
+        return list(track(faults, "Checking images", len(paths)))

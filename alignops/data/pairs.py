@@ -1,9 +1,18 @@
 """The one item of every paired dataset, and what such a dataset offers."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from alignops.data.scenes.compositional import CompositionalPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +30,52 @@ class ImageCaptions:
     key: str
 
 
-class PairedDataset(Protocol):
-    """A map-style dataset whose texts can be read without opening an image."""
+class PairedDataset(ABC):
+    """A map-style dataset whose texts can be read without opening an image.
 
-    @property
-    def captions(self) -> list[tuple[str, ...]]:
-        """Captions of each item, by index."""
+    A dataset inherits from it, and says what it has.
 
-    @property
-    def keys(self) -> list[str]:
-        """Key of each item."""
+    Attributes:
+        captions: of each image.
+        keys: of each image; see `ImageCaptions`.
+        has_images: whether an item can be opened; region features may stand in for images.
+        has_boxes: whether `boxes` gives the true boxes of an image.
+        has_regions: whether `regions` gives region features computed beforehand.
+    """
 
+    captions: Sequence[tuple[str, ...]]
+    keys: Sequence[str]
+    has_images: bool = True
+    has_boxes: bool = False
+    has_regions: bool = False
+
+    def fingerprints(self) -> list[str]:
+        """Say what each image is: equal texts, equal pixels, whatever the images' keys.
+
+        This one reads every image; a dataset that knows its images otherwise says so faster.
+        """
+        images = (self[index].image for index in range(len(self)))
+        return [
+            sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
+            for image in images
+        ]
+
+    @abstractmethod
     def __len__(self) -> int:
         """Return the number of images."""
 
+    @abstractmethod
     def __getitem__(self, index: int) -> ImageCaptions:
         """Open one image."""
+
+    def boxes(self, index: int) -> NDArray[np.float32]:
+        """Return an image's true boxes: float32 (n, 4), xyxy in pixels."""
+        raise NotImplementedError(f"{type(self).__name__} has no boxes, as has_boxes says")
+
+    def regions(self, index: int) -> Tensor:
+        """Read an image's region features: float32 (n, D)."""
+        raise NotImplementedError(f"{type(self).__name__} has no regions, as has_regions says")
+
+    def compositional_pairs(self, seed: int) -> Mapping[str, Sequence["CompositionalPair"]]:
+        """Pair captions with ones that are false in a single respect: by kind; none of photos."""
+        return {}

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alignops.data.pairs import ImageCaptions
+from alignops.data.pairs import ImageCaptions, PairedDataset
 from alignops.data.splits import Splits
+from alignops.data.text_file import read_text
 
 
-class PrecomputedRegions:
+class PrecomputedRegions(PairedDataset):
     """Captions with the region features of their images, without the images.
 
     Args:
@@ -28,6 +29,9 @@ class PrecomputedRegions:
         FileNotFoundError: a file is missing.
         ValueError: the files do not fit together.
     """
+
+    has_images = False
+    has_regions = True
 
     def __init__(self, folder: str | Path, split: str) -> None:
         self._path = _existing(Path(folder) / f"{split}_ims.npy")
@@ -56,7 +60,7 @@ class PrecomputedRegions:
         """Rows, regions per row, and size of a region's features."""
         shape = self._mapped().shape
         if len(shape) != 3:
-            raise ValueError(f"{self._path} must hold (rows, regions, size), got {shape}")
+            raise ValueError(f"{self._path} has shape {shape}; expected (rows, regions, size)")
         return shape[0], shape[1], shape[2]
 
     def __len__(self) -> int:
@@ -81,7 +85,10 @@ class PrecomputedRegions:
 
     def _mapped(self) -> Any:
         if self._regions is None:
-            self._regions = np.load(self._path, mmap_mode="r")
+            try:
+                self._regions = np.lib.format.open_memmap(self._path, mode="r")
+            except (ValueError, OSError, EOFError) as error:
+                raise ValueError(f"{self._path} cannot be read as an array: {error}") from error
         return self._regions
 
 
@@ -108,4 +115,4 @@ def _existing(path: Path) -> Path:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in _existing(path).read_text(encoding="utf-8").splitlines()]
+    return [line.strip() for line in read_text(_existing(path)).splitlines()]

@@ -1,7 +1,7 @@
 """Training, validation and test parts of a dataset."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Generic, TypeVar
 
@@ -17,8 +17,29 @@ class Splits(Generic[T_co]):
     test: T_co
 
 
+def require_images(splits: Splits[Sized]) -> None:
+    """Refuse parts that nothing can be trained, chosen or reported on.
+
+    Raises:
+        ValueError: a part is empty; names it.
+    """
+    counts = {field.name: len(getattr(splits, field.name)) for field in fields(splits)}
+    for name, count in counts.items():
+        if count == 0:
+            sizes = ", ".join(f"{count} {name}" for name, count in counts.items())
+            raise ValueError(
+                f"{name} is a part without images ({sizes}); expected at least one in each: give "
+                "it a larger share, or more images"
+            )
+
+
 def split_keys(
-    keys: Sequence[str], *, validation: float, test: float, seed: int = 0
+    keys: Sequence[str],
+    *,
+    validation: float,
+    test: float,
+    seed: int = 0,
+    groups: Mapping[str, str] | None = None,
 ) -> Splits[list[str]]:
     """Divide keys at random, the same way wherever and in whatever order they are listed.
 
@@ -27,6 +48,9 @@ def split_keys(
         validation: share of the keys for validation, in [0, 1).
         test: share of the keys for testing, in [0, 1).
         seed: another seed, another division.
+        groups: by key, what is equal for keys that must stay together, such as a hash of the image;
+            a key that is not in it is alone. All of a group go where its first name goes, so the
+            shares are met but for copies, and no other key moves.
 
     Returns:
         Keys per split, each in the given order.
@@ -44,6 +68,14 @@ def split_keys(
     shuffled = sorted(keys, key=lambda key: sha256(f"{seed} {key}".encode()).digest())
     tests = round(test * len(keys))
     held_out = tests + round(validation * len(keys))
-    parts = (shuffled[held_out:], shuffled[tests:held_out], shuffled[:tests])
-    position = {key: index for index, key in enumerate(keys)}
-    return Splits(*(sorted(part, key=position.__getitem__) for part in parts))
+    part = {key: (i >= tests) + (i >= held_out) for i, key in enumerate(shuffled)}
+    for key, first in _first_of_group(keys, groups or {}).items():
+        part[key] = part[first]
+    return Splits(*([key for key in keys if part[key] == number] for number in (2, 1, 0)))
+
+
+def _first_of_group(keys: Sequence[str], groups: Mapping[str, str]) -> dict[str, str]:
+    """Map each key that is in a group to the group's first key by name."""
+    firsts: dict[str, str] = {}
+    grouped = sorted(key for key in keys if key in groups)
+    return {key: firsts.setdefault(groups[key], key) for key in grouped}

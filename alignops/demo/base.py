@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alignops.data.scenes import PLACED_VOCABULARY, VOCABULARY, Style
-from alignops.methods.clip import ClipConfig, train_clip
-from alignops.methods.data import DataConfig, SceneConfig
-from alignops.models import TowerConfig
+from alignops.methods.clip import CLIP, ClipConfig
+from alignops.methods.common.pairs import DataConfig, SceneConfig
+from alignops.models import DualEncoderConfig
 from alignops.training import LoopConfig, OptimizerConfig, Run
 
 # Pixels of the base's images, and of those that crops are cut from: a crop of the former would
@@ -124,10 +124,10 @@ def train_base(stage: Stage) -> Run:
         styles=size.word_styles,
     )
     words = VOCABULARY + (PLACED_VOCABULARY if "placed" in size.word_styles else ())
-    first = train_clip(
+    first = CLIP.train(
         ClipConfig(
             data=replace(sentences, scenes=scenes),
-            tower=TowerConfig(
+            model=DualEncoderConfig(
                 image_size=_BASE_SIZE,
                 context_length=_RELATION_LENGTH * (size.objects - 1),
                 words=words,
@@ -138,10 +138,10 @@ def train_base(stage: Stage) -> Run:
         stage.folder / "words",
         "base on tags and phrases",
     )
-    return train_clip(
+    return CLIP.train(
         ClipConfig(
             data=sentences,
-            tower=TowerConfig(name=str(first.model)),
+            model=DualEncoderConfig(name=str(first.model)),
             loop=stage.loop(size.sentence_steps),
             optimizer=OptimizerConfig(lr=1e-3),
         ),

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from alignops.demo.base import Stage
-from alignops.methods.aahr import AahrConfig, train_aahr
-from alignops.methods.aahr_objective import AahrEncoderConfig, AahrLossConfig
-from alignops.methods.clip import ClipConfig, train_clip
-from alignops.methods.comalign import BaseConfig, ComAlignConfig, train_comalign
-from alignops.methods.mosaiclip import MosaiClipConfig, train_mosaiclip
-from alignops.methods.mosaiclip_texts import TextConfig
-from alignops.methods.powerclip import PowerClipConfig, PowersetConfig, train_powerclip
-from alignops.methods.powerclip_examples import PhraseConfig
-from alignops.methods.regions import RegionConfig
-from alignops.models import TowerConfig
-from alignops.training import OptimizerConfig, Run
+from alignops.methods.aahr import AahrConfig, AahrEncoderConfig, AahrLossConfig
+from alignops.methods.clip import ClipConfig
+from alignops.methods.comalign import ComAlignConfig
+from alignops.methods.common.frozen import BaseConfig
+from alignops.methods.mosaiclip import MosaiClipConfig, TextConfig
+from alignops.methods.powerclip import (
+    PhraseConfig,
+    PowerClipConfig,
+    PowersetConfig,
+    RegionConfig,
+)
+from alignops.models import DualEncoderConfig
+from alignops.training import OptimizerConfig
 
 # Of the methods that train all of the base.
 _TUNING = OptimizerConfig(lr=1.5e-3)
@@ -28,19 +29,17 @@ class DemoMethod:
 
     Attributes:
         configure: gives its settings on a stage.
-        train: trains it.
         ablations: by name, what is changed in the settings.
     """
 
     configure: Callable[[Stage], Any]
-    train: Callable[[Any, Path, str], Run]
     ablations: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
 
 
 def _clip(stage: Stage) -> ClipConfig:
     return ClipConfig(
         data=stage.sentences,
-        tower=TowerConfig(name=str(stage.base.model)),
+        model=DualEncoderConfig(name=str(stage.base.model)),
         loop=stage.loop(stage.size.tuning_steps),
         optimizer=_TUNING,
     )
@@ -59,7 +58,7 @@ def _comalign(stage: Stage) -> ComAlignConfig:
 def _mosaiclip(stage: Stage) -> MosaiClipConfig:
     return MosaiClipConfig(
         data=stage.sentences,
-        tower=TowerConfig(name=str(stage.base.model)),
+        model=DualEncoderConfig(name=str(stage.base.model)),
         # With few words, a single object is in many pictures: it says little, and costs retrieval.
         texts=TextConfig(obj=0.0, graphs=stage.folder / "graphs"),
         loop=stage.loop(stage.size.tuning_steps),
@@ -70,7 +69,7 @@ def _mosaiclip(stage: Stage) -> MosaiClipConfig:
 def _powerclip(stage: Stage) -> PowerClipConfig:
     return PowerClipConfig(
         data=stage.sentences,
-        tower=TowerConfig(name=str(stage.base.model)),
+        model=DualEncoderConfig(name=str(stage.base.model)),
         regions=RegionConfig("boxes"),
         phrases=PhraseConfig(pooling="mean"),
         powerset=PowersetConfig(tau=0.1),
@@ -106,11 +105,10 @@ def _losses(**changes: Any) -> Callable[[AahrConfig], AahrConfig]:
 
 
 DEMO_METHODS = {
-    "clip": DemoMethod(_clip, train_clip),
-    "comalign": DemoMethod(_comalign, train_comalign),
+    "clip": DemoMethod(_clip),
+    "comalign": DemoMethod(_comalign),
     "mosaiclip": DemoMethod(
         _mosaiclip,
-        train_mosaiclip,
         {
             "no-curriculum": _texts(coarse=0.0),
             "no-f_rel": _texts(rel=0.0),
@@ -125,7 +123,6 @@ DEMO_METHODS = {
     ),
     "powerclip": DemoMethod(
         _powerclip,
-        train_powerclip,
         {
             "no-triplet": _powerset(weight=0.0),
             "no-powerset": _powerset(subsets=False),
@@ -137,7 +134,6 @@ DEMO_METHODS = {
     ),
     "aahr": DemoMethod(
         _aahr,
-        train_aahr,
         {
             "base-loss": _losses(prototype=0.0, graph=0.0, regulariser=0.0, momentum=0.0),
             "no-prototype": _losses(prototype=0.0),
@@ -147,4 +143,4 @@ DEMO_METHODS = {
         },
     ),
 }
-"""Name to method; "clip" is the base trained on with its own loss, for comparison."""
+"""By name in `METHODS`; "clip" is the base trained on with its own loss, for comparison."""

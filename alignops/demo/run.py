@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alignops.demo.base import DemoConfig, Stage, train_base
 from alignops.demo.methods import DEMO_METHODS
+from alignops.methods.registry import METHODS
 from alignops.methods.results import evaluate_run, print_results
 from alignops.training import Run
 
@@ -32,8 +33,8 @@ def run_demo(
     stage = Stage(folder, seed, config or DemoConfig())
     runs = [train_base(stage)]
     for name in methods:
-        method = DEMO_METHODS[name]
-        runs.append(method.train(method.configure(stage), folder / name, f"{name} on the base"))
+        settings = DEMO_METHODS[name].configure(stage)
+        runs.append(METHODS[name].train(settings, folder / name, f"{name} on the base"))
     _measure(runs)
 
 
@@ -55,24 +56,23 @@ def run_ablations(
     _check(method)
     chosen = DEMO_METHODS[method]
     if not chosen.ablations:
-        raise ValueError(f"{method} has no ablations on scenes")
+        raise ValueError(f"method is {method!r}; expected one that has ablations")
     stage = Stage(folder, seed, config or DemoConfig())
     train_base(stage)
-    clip = DEMO_METHODS["clip"]
-    full = chosen.configure(stage)
+    clip, full = DEMO_METHODS["clip"].configure(stage), chosen.configure(stage)
     runs = [
-        clip.train(clip.configure(stage), folder / "clip", "clip on the base"),
-        chosen.train(full, folder / method, f"{method} on the base"),
+        METHODS["clip"].train(clip, folder / "clip", "clip on the base"),
+        METHODS[method].train(full, folder / method, f"{method} on the base"),
     ]
     for name, change in chosen.ablations.items():
         title = f"{method}-{name}"
-        runs.append(chosen.train(change(full), folder / title, title))
+        runs.append(METHODS[method].train(change(full), folder / title, title))
     _measure(runs)
 
 
 def _check(method: str) -> None:
     if method not in DEMO_METHODS:
-        raise ValueError(f"method is {method!r}, expected one of {', '.join(DEMO_METHODS)}")
+        raise ValueError(f"method is {method!r}; expected one of {', '.join(DEMO_METHODS)}")
 
 
 def _measure(runs: Sequence[Run]) -> None:

@@ -1,4 +1,4 @@
-"""How well a model aligns images and texts: retrieval, compositional benchmarks, reports."""
+"""How well a model aligns images and texts: retrieval, compositional benchmarks, tables."""
 
 from alignops.evaluation.accuracy import Accuracy
 from alignops.evaluation.compositional import (
@@ -7,13 +7,13 @@ from alignops.evaluation.compositional import (
     load_sugar_crepe,
 )
 from alignops.evaluation.matches import MatchResult, evaluate_eccv_caption, match_all
-from alignops.evaluation.report import as_markdown, as_table, read_json, write_json
 from alignops.evaluation.retrieval import (
     RetrievalResult,
     binary_choice,
     recall_at_k,
     recall_over_folds,
 )
+from alignops.evaluation.table import as_markdown, as_table, read_json, write_json
 
 __all__ = [
     "Accuracy",

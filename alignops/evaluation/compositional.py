@@ -53,7 +53,9 @@ def accuracy_by_kind(
         ValueError: as `binary_choice`, or if there is not one kind per case.
     """
     if len(kinds) != len(true_scores):
-        raise ValueError(f"kinds must be one per case, {len(true_scores)}, got {len(kinds)}")
+        raise ValueError(
+            f"kinds has {len(kinds)} entries; expected {len(true_scores)}, one per case"
+        )
     binary_choice(true_scores, false_scores)
     accuracies = {}
     for kind in dict.fromkeys(kinds):
@@ -98,5 +100,6 @@ def _read_sugar_crepe(path: Path, kind: str, images: Path) -> list[Compositional
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path} must map numbers to filename, caption and negative_caption: {error!r}"
+            f"{path} is another kind of file ({error!r}); expected numbers mapped to filename, "
+            "caption and negative_caption"
         ) from error

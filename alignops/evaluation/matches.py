@@ -48,13 +48,13 @@ def match_all(
     """
     if similarity.ndim != 2 or len(similarity) != len(positives) or not len(positives):
         raise ValueError(
-            f"similarity must be (queries, candidates) with positives of each query, got "
-            f"{tuple(similarity.shape)} and {len(positives)} positives"
+            f"similarity has shape {tuple(similarity.shape)} and positives {len(positives)} "
+            "entries; expected (queries, candidates) and as many entries as queries, at least one"
         )
     if similarity.isnan().any():
-        raise ValueError("similarity must hold numbers, got NaN")
+        raise ValueError(f"similarity has {similarity.isnan().sum().item()} NaN; expected numbers")
     if not all(positives):
-        raise ValueError("positives must name a right candidate for every query")
+        raise ValueError("positives has an empty entry; expected a right candidate per query")
     ranks = [_ranks(row, list(right)) for row, right in zip(similarity, positives, strict=True)]
     best = torch.stack([rank[0] for rank in ranks])
     return MatchResult(
@@ -92,7 +92,7 @@ def evaluate_eccv_caption(
             row, column = _places(queries), _places(candidates)
             missing = right.keys() - row.keys()
             if missing:
-                raise ValueError(f"{name} judges {min(missing)}, which is not among the ids given")
+                raise ValueError(f"the ids lack {min(missing)}; expected all that {name} judges")
             # Two of the captions judged are a sixth of their image, not among the 25,000.
             positives = [[column.get(item, -1) for item in items] for items in right.values()]
             found = match_all(scores[[row[query] for query in right]], positives)

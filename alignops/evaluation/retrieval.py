@@ -38,13 +38,13 @@ class RetrievalResult:
 
 
 def recall_at_k(
-    similarity: Tensor, caption_image: Tensor, ks: Sequence[int] = (1, 5, 10)
+    similarity: Tensor, image_index: Tensor, ks: Sequence[int] = (1, 5, 10)
 ) -> RetrievalResult:
     """Measure how often the right answer is among the best K, in both directions.
 
     Args:
         similarity: (images, captions), floating point, without NaN.
-        caption_image: (captions,) int64, the image that each caption belongs to. Every image has
+        image_index: (captions,) int64, the image that each caption belongs to. Every image has
             at least one caption.
         ks: the cut-offs K.
 
@@ -53,13 +53,13 @@ def recall_at_k(
             similarity is NaN.
         TypeError: if a tensor has the wrong type.
     """
-    _check(similarity, caption_image, ks)
+    _check(similarity, image_index, ks)
     images, captions = similarity.shape
-    own = similarity[caption_image, torch.arange(captions, device=similarity.device)]
-    best = own.new_full((images,), -torch.inf).scatter_reduce(0, caption_image, own, "amax")
+    own = similarity[image_index, torch.arange(captions, device=similarity.device)]
+    best = own.new_full((images,), -torch.inf).scatter_reduce(0, image_index, own, "amax")
 
     # An image finds its best caption; its other captions do not stand in the way.
-    ties_of_own = torch.bincount(caption_image[own == best[caption_image]], minlength=images)
+    ties_of_own = torch.bincount(image_index[own == best[image_index]], minlength=images)
     image_rank = (similarity >= best[:, None]).sum(1) - ties_of_own
     caption_rank = (similarity >= own).sum(0) - 1
     return RetrievalResult(
@@ -71,7 +71,7 @@ def recall_at_k(
 
 
 def recall_over_folds(
-    similarity: Tensor, caption_image: Tensor, ks: Sequence[int] = (1, 5, 10), folds: int = 5
+    similarity: Tensor, image_index: Tensor, ks: Sequence[int] = (1, 5, 10), folds: int = 5
 ) -> RetrievalResult:
     """Average the recall over folds of consecutive images, each with its own captions alone.
 
@@ -79,7 +79,7 @@ def recall_over_folds(
 
     Args:
         similarity: (images, captions), as in `recall_at_k`.
-        caption_image: (captions,) int64, as in `recall_at_k`.
+        image_index: (captions,) int64, as in `recall_at_k`.
         ks: the cut-offs K.
         folds: number of folds; divides the number of images.
 
@@ -90,16 +90,16 @@ def recall_over_folds(
         ValueError: as `recall_at_k`, or if the images do not fall into `folds` equal parts.
         TypeError: as `recall_at_k`.
     """
-    _check(similarity, caption_image, ks)
+    _check(similarity, image_index, ks)
     images, captions = similarity.shape
     if folds < 1 or images % folds:
-        raise ValueError(f"folds must divide the number of images, {images}, got {folds}")
+        raise ValueError(f"folds is {folds}; expected a divisor of the number of images, {images}")
     size = images // folds
     results = []
     for start in range(0, images, size):
-        inside = (caption_image >= start) & (caption_image < start + size)
+        inside = (image_index >= start) & (image_index < start + size)
         fold = similarity[start : start + size, inside]
-        results.append(recall_at_k(fold, caption_image[inside] - start, ks))
+        results.append(recall_at_k(fold, image_index[inside] - start, ks))
     return RetrievalResult(
         image_to_text={k: sum(r.image_to_text[k] for r in results) / folds for k in ks},
         text_to_image={k: sum(r.text_to_image[k] for r in results) / folds for k in ks},
@@ -120,8 +120,8 @@ def binary_choice(true_scores: Tensor, false_scores: Tensor) -> float:
     """
     if true_scores.ndim != 1 or true_scores.shape != false_scores.shape or not len(true_scores):
         raise ValueError(
-            "true_scores and false_scores must be (cases,) with at least one case, got "
-            f"{tuple(true_scores.shape)} and {tuple(false_scores.shape)}"
+            f"true_scores and false_scores have shapes {tuple(true_scores.shape)} and "
+            f"{tuple(false_scores.shape)}; expected (cases,) for both, with at least one case"
         )
     for name, scores in (("true_scores", true_scores), ("false_scores", false_scores)):
         _check_numbers(name, scores)
@@ -132,32 +132,35 @@ def _share(right: Tensor) -> float:
     return right.double().mean().item()
 
 
-def _check(similarity: Tensor, caption_image: Tensor, ks: Sequence[int]) -> None:
+def _check(similarity: Tensor, image_index: Tensor, ks: Sequence[int]) -> None:
     if similarity.ndim != 2 or not similarity.numel():
         raise ValueError(
-            f"similarity must be (images, captions) and not empty, got {tuple(similarity.shape)}"
+            f"similarity has shape {tuple(similarity.shape)}; expected (images, captions), at "
+            "least one of each"
         )
     if not similarity.is_floating_point():
-        raise TypeError(f"similarity must be floating point, got {similarity.dtype}")
+        raise TypeError(f"similarity is {similarity.dtype}; expected a floating-point tensor")
     _check_numbers("similarity", similarity)
     images, captions = similarity.shape
-    if caption_image.dtype != torch.int64:
-        raise TypeError(f"caption_image must be int64, got {caption_image.dtype}")
-    if caption_image.shape != (captions,):
+    if image_index.dtype != torch.int64:
+        raise TypeError(f"image_index is {image_index.dtype}; expected torch.int64")
+    if image_index.shape != (captions,):
         raise ValueError(
-            f"caption_image must be ({captions},), one image per caption, "
-            f"got {tuple(caption_image.shape)}"
+            f"image_index has shape {tuple(image_index.shape)}; expected ({captions},), one "
+            "image per caption"
         )
-    low, high = caption_image.min().item(), caption_image.max().item()
+    low, high = image_index.min().item(), image_index.max().item()
     if low < 0 or high >= images:
-        raise ValueError(f"caption_image must be in [0, {images}), got {low} to {high}")
-    count = torch.bincount(caption_image, minlength=images)
+        raise ValueError(f"image_index has values {low} to {high}; expected them in [0, {images})")
+    count = torch.bincount(image_index, minlength=images)
     if not count.all():
-        raise ValueError(f"caption_image must name every image, none is {count.argmin().item()}")
+        raise ValueError(
+            f"image_index has no caption of image {count.argmin().item()}; expected one of each"
+        )
     if not ks or min(ks) < 1:
-        raise ValueError(f"ks must be positive cut-offs, got {tuple(ks)}")
+        raise ValueError(f"ks is {tuple(ks)}; expected positive cut-offs, at least one")
 
 
 def _check_numbers(name: str, values: Tensor) -> None:
     if values.isnan().any():
-        raise ValueError(f"{name} must hold numbers, got {values.isnan().sum().item()} NaN")
+        raise ValueError(f"{name} has {values.isnan().sum().item()} NaN; expected numbers")

@@ -14,24 +14,24 @@ from alignops.reference.contrastive import total, weights
 def multi_positive_contrastive_loss(
     image: Tensor,
     text: Tensor,
-    text_image: Tensor,
+    image_index: Tensor,
     text_is_positive: Tensor | None,
     logit_scale: Tensor,
     reduction: str = "mean",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(loss (), row (B,), col (T,)) of `alignops::multi_positive_contrastive_loss`."""
     row, col = logsumexp.similarity_logsumexp(image, text, logit_scale)
-    own_images = accumulated(image, None).index_select(0, text_image)
+    own_images = accumulated(image, None).index_select(0, image_index)
     own = logit_scale * (own_images * accumulated(text, None)).sum(1)
-    of = weights(row, text_image, text_is_positive, reduction)
-    return total(of, row, col, own, text_image), row, col
+    of = weights(row, image_index, text_is_positive, reduction)
+    return total(of, row, col, own, image_index), row, col
 
 
 def multi_positive_contrastive_loss_backward(
     grad: Tensor,
     image: Tensor,
     text: Tensor,
-    text_image: Tensor,
+    image_index: Tensor,
     text_is_positive: Tensor | None,
     logit_scale: Tensor,
     reduction: str,
@@ -39,14 +39,14 @@ def multi_positive_contrastive_loss_backward(
     col: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of `alignops::multi_positive_contrastive_loss_backward`."""
-    of = weights(row, text_image, text_is_positive, reduction)
+    of = weights(row, image_index, text_is_positive, reduction)
     grad_image, grad_text, grad_scale = logsumexp.similarity_logsumexp_backward(
         grad * of.of_row, grad * of.of_text, image, text, logit_scale, None, None, row, col
     )
     images, texts = accumulated(image, None), accumulated(text, None)
     of_own = (-grad * (of.of_image + of.of_text)).unsqueeze(1)
-    own_images = of_own * images.index_select(0, text_image)
-    own_texts = _sums_by_image(of_own * texts, text_image, len(images))
+    own_images = of_own * images.index_select(0, image_index)
+    own_texts = _sums_by_image(of_own * texts, image_index, len(images))
     return (
         grad_image + (logit_scale * own_texts).to(image.dtype),
         grad_text + (logit_scale * own_images).to(text.dtype),
@@ -54,9 +54,9 @@ def multi_positive_contrastive_loss_backward(
     )
 
 
-def _sums_by_image(values: Tensor, text_image: Tensor, images: int) -> Tensor:
+def _sums_by_image(values: Tensor, image_index: Tensor, images: int) -> Tensor:
     """Of values (T, D) of the texts: their sum (images, D) over each image's, in order."""
-    image_of, order = text_image.sort(stable=True)
-    starts = torch.searchsorted(image_of, torch.arange(images + 1, device=values.device))
+    sorted_index, order = image_index.sort(stable=True)
+    starts = torch.searchsorted(sorted_index, torch.arange(images + 1, device=values.device))
     # Unsafe: it does not ask the device whether the starts fit.
     return torch.segment_reduce(values.index_select(0, order), "sum", offsets=starts, unsafe=True)

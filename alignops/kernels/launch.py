@@ -7,8 +7,8 @@ ALIGNOPS_AUTOTUNE=0, or torch.use_deterministic_algorithms(True), the first one 
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -33,8 +33,15 @@ class Launch:
     arguments: dict[str, Any]
     configurations: Sequence[triton.Config]
 
+    def start(self) -> None:
+        """Run it on the device of its tensors, in the configuration that is fastest there."""
+        tensors = (value for value in self.arguments.values() if isinstance(value, Tensor))
+        device = next(tensors).device
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            self.run(_configuration(self))
+
     def run(self, configuration: triton.Config) -> None:
-        """Start it on the device of its tensors."""
+        """Run it on the current device in a given configuration."""
         self.kernel[(self.programs,)](**self.arguments, **configuration.all_kwargs())
 
     @property
@@ -53,7 +60,6 @@ class Launch:
         )
 
 
-_recorded: list[Launch] | None = None
 _fastest: dict[tuple[Any, ...], triton.Config] = {}
 
 
@@ -64,26 +70,8 @@ def launch(
     **arguments: Any,
 ) -> None:
     """Run a kernel in so many programs; its tensors are on one device."""
-    if programs == 0:
-        return
-    started = Launch(kernel, programs, arguments, configurations)
-    if _recorded is not None:
-        _recorded.append(started)
-        return
-    device = next(value.device for value in arguments.values() if isinstance(value, Tensor))
-    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        started.run(_configuration(started))
-
-
-@contextmanager
-def recording() -> Iterator[list[Launch]]:
-    """Collect launches instead of running them, to compile or to count what users would run."""
-    global _recorded
-    _recorded = []
-    try:
-        yield _recorded
-    finally:
-        _recorded = None
+    if programs:
+        Launch(kernel, programs, arguments, configurations).start()
 
 
 def _configuration(started: Launch) -> triton.Config:

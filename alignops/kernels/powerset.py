@@ -2,9 +2,9 @@
 
 Forward, a program owns some images and some texts. Rows of a tile are regions of its images,
 columns are its texts, each with one phrase at a time: nothing is reduced across texts, and phrases
-need no padding. Backward, a program owns a slice of some rows' gradients and computes the tiles of
-those rows again. The sum over an image's regions stands in the gradient of each of them: regions of
-an image are in one tile, or their tiles are computed twice.
+need no padding. The backward runs it once more, to keep the sum over regions for every phrase of
+every pair, which torch makes softmax weights of. A program then owns a slice of some rows'
+gradients, of regions or of phrases, and computes the tiles of those rows again.
 """
 
 import torch
@@ -30,9 +30,14 @@ _LOG_2 = tl.constexpr(0.6931471805599453)
 @triton.jit
 def _aggregate(s, region_valid, tau, zeta, IMAGES: tl.constexpr, CHUNK: tl.constexpr):
     """Sums over regions (IMAGES, columns) inside NLA-T1 and NLA-T2, of a tile of similarities."""
-    log1p = tau * tl.log(1.0 + tl.exp(-tl.abs(s) / tau))
-    softplus = tl.maximum(s, 0.0, propagate_nan=tl.PropagateNan.ALL) + log1p
-    bracket = s * 0.5 + zeta * (tl.abs(s) * 0.5 - tau * _LOG_2 + log1p)
+    x = tl.abs(s) / tau
+    log1p = tl.log(1.0 + tl.exp(-x))
+    softplus = tl.maximum(s, 0.0, propagate_nan=tl.PropagateNan.ALL) + tau * log1p
+    # softplus - tau log 2, by the series of logcosh(x / 2) where that would cancel.
+    square = x * x
+    series = square * (1 / 8 + square * (-1 / 192 + square * (1 / 2880 - square * (17 / 645120))))
+    excess = tl.where(x < 0.5, s * 0.5 + tau * series, softplus - tau * _LOG_2)
+    bracket = zeta * excess + (1.0 - zeta) * 0.5 * s
     softplus = tl.where(region_valid[:, None], softplus, 0.0)
     bracket = tl.where(region_valid[:, None], bracket, 0.0)
     columns: tl.constexpr = s.shape[1]
@@ -44,13 +49,13 @@ def _aggregate(s, region_valid, tau, zeta, IMAGES: tl.constexpr, CHUNK: tl.const
 
 @triton.jit(do_not_specialize=["Bi", "Bt", "M", "K", "tau", "zeta"])
 def _forward(
-    regions, phrases, region_mask, phrase_mask, r2t, t2r, Bi, Bt, M, K, D, tau, zeta,
+    regions, phrases, region_mask, phrase_mask, r2t, t2r, nodes, Bi, Bt, M, K, D, tau, zeta,
     IMAGES: tl.constexpr, CHUNK: tl.constexpr, TEXTS: tl.constexpr, BLOCK_D: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     image_block, text_block = tile_of_program(tl.cdiv(Bi, IMAGES), tl.cdiv(Bt, TEXTS))
     row = tl.arange(0, IMAGES * CHUNK)
-    image = image_block.to(tl.int64) * IMAGES + row // CHUNK
+    row_image = image_block.to(tl.int64) * IMAGES + row // CHUNK
     text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
     # A logsumexp over nodes as exp(top / tau) * total, and the sum over nodes.
     top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
@@ -66,8 +71,8 @@ def _forward(
         region_count = tl.zeros((IMAGES,), tl.int32)
         for first in range(0, M, CHUNK):
             region = first + row % CHUNK
-            region_row = image * M + region
-            region_valid = valid(region_mask, region_row, (image < Bi) & (region < M))
+            region_row = row_image * M + region
+            region_valid = valid(region_mask, region_row, (row_image < Bi) & (region < M))
             s = similarities(
                 regions, region_row, region_valid, phrases, text * K + phrase, phrase_valid,
                 D, BLOCK_D, PRECISION,
@@ -79,6 +84,10 @@ def _forward(
 
         upper_sum += tl.where(phrase_valid[None, :], upper, 0.0)
         node = tl.where(phrase_valid[None, :], node, -float("inf"))
+        if nodes is not None:
+            image = image_block.to(tl.int64) * IMAGES + tl.arange(0, IMAGES)
+            place = ((image * Bt)[:, None] + text[None, :]) * K + phrase
+            tl.store(nodes + place, node, mask=(image < Bi)[:, None] & (text < Bt)[None, :])
         new_top = tl.maximum(top, node)
         shift = finite_or_zero(new_top)
         total = total * tl.exp((top - shift) / tau) + tl.exp((node - shift) / tau)
@@ -96,117 +105,49 @@ def _forward(
 
 
 @triton.jit
-def _weights(
-    regions, region_mask, first_image, first_region, phrases, phrase_row, phrase_valid,
-    r2t, grad_r2t, t2r_share, Bi, Bt, M, K, D, tau, zeta,
-    IMAGES: tl.constexpr, CHUNK: tl.constexpr, WHOLE: tl.constexpr, BLOCK_D: tl.constexpr,
-    PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Gradient of a tile of similarities, a chunk of some images' regions by phrases.
-
-    Also the rows of those regions, and which of them are valid.
-    """
-    row = tl.arange(0, IMAGES * CHUNK)
-    image = first_image + row // CHUNK
-    region_row = image * M + first_region + row % CHUNK
-    inside = (image < Bi) & (first_region + row % CHUNK < M)
-    region_valid = valid(region_mask, region_row, inside)
-    s = similarities(
-        regions, region_row, region_valid, phrases, phrase_row, phrase_valid, D, BLOCK_D, PRECISION
-    )
-    if WHOLE:
-        _, node = _aggregate(s, region_valid, tau, zeta, IMAGES, CHUNK)
+def _places(row, Bt, M, K, OF_REGIONS: tl.constexpr):
+    """Where what belongs to rows of a side begins in (Bi, Bt, K) weights and in (Bi, Bt) shares."""
+    if OF_REGIONS:
+        return row // M * Bt * K, row // M * Bt
     else:
-        node = tl.zeros((IMAGES, phrase_row.shape[0]), tl.float32)
-        for first in range(0, M, CHUNK):
-            other_row = image * M + first + row % CHUNK
-            other_valid = valid(region_mask, other_row, (image < Bi) & (first + row % CHUNK < M))
-            other = similarities(
-                regions, other_row, other_valid, phrases, phrase_row, phrase_valid,
-                D, BLOCK_D, PRECISION,
-            )  # fmt: skip
-            _, bracket = _aggregate(other, other_valid, tau, zeta, IMAGES, CHUNK)
-            node += bracket
-
-    own_image = first_image + tl.arange(0, IMAGES)
-    pair = (own_image * Bt)[:, None] + (phrase_row // K)[None, :]
-    known = (own_image < Bi)[:, None] & phrase_valid[None, :]
-    chosen = tl.exp((node - tl.load(r2t + pair, mask=known, other=0.0)) / tau)
-    through_r2t = (chosen * tl.load(grad_r2t + pair, mask=known, other=0.0))[:, None, :]
-    share = tl.load(t2r_share + pair, mask=known, other=0.0)[:, None, :]
-
-    # With q = sigmoid(s / tau): tanh(s / (2 tau)) = 2 q - 1.
-    e = tl.exp(-tl.abs(s) / tau)
-    q = tl.where(s < 0, e, 1.0) / (1.0 + e)
-    q = q.reshape((IMAGES, CHUNK, phrase_row.shape[0]))
-    weight = through_r2t * (0.5 + zeta * (q - 0.5)) + share * q
-    weight = weight.reshape((IMAGES * CHUNK, phrase_row.shape[0]))
-    weight = tl.where(region_valid[:, None] & phrase_valid[None, :], weight, 0.0)
-    return weight, region_row, region_valid
+        return row, row // K
 
 
-@triton.jit(do_not_specialize=["Bi", "Bt", "M", "K", "phrase_rows", "tau", "zeta"])
-def _backward_regions(
-    regions, phrases, region_mask, phrase_mask, r2t, grad_r2t, t2r_share, factor, grad_regions,
-    Bi, Bt, M, K, D, phrase_rows, tau, zeta,
-    IMAGES: tl.constexpr, CHUNK: tl.constexpr, WHOLE: tl.constexpr, BLOCK_Y: tl.constexpr,
-    SLICE: tl.constexpr, BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
+@triton.jit(do_not_specialize=["x_rows", "y_rows", "Bt", "M", "K", "tau", "zeta"])
+def _backward(
+    x, y, x_mask, y_mask, weights, t2r_share, factor, grad_x,
+    x_rows, y_rows, Bt, M, K, D, tau, zeta,
+    OF_REGIONS: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_Y: tl.constexpr, SLICE: tl.constexpr,
+    BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
+    """The gradient of x: regions, met by phrases, or phrases, met by regions."""
     slices = tl.cdiv(D, SLICE)
     block, own_slice = tl.program_id(0) // slices, tl.program_id(0) % slices
-    chunks = tl.cdiv(M, CHUNK)
-    first_image = (block // chunks).to(tl.int64) * IMAGES
-    first_region = block % chunks * CHUNK
-    grad = tl.zeros((IMAGES * CHUNK, SLICE), tl.float32)
-    for first in range(0, phrase_rows, BLOCK_Y):
-        phrase_row = first + tl.arange(0, BLOCK_Y).to(tl.int64)
-        phrase_valid = valid(phrase_mask, phrase_row, phrase_row < phrase_rows)
-        weight, _, _ = _weights(
-            regions, region_mask, first_image, first_region, phrases, phrase_row, phrase_valid,
-            r2t, grad_r2t, t2r_share, Bi, Bt, M, K, D, tau, zeta,
-            IMAGES, CHUNK, WHOLE, BLOCK_D, PRECISION,
-        )  # fmt: skip
-        other = load_rows(phrases, phrase_row, phrase_valid, own_slice * SLICE, D, SLICE)
+    x_row = block.to(tl.int64) * BLOCK_X + tl.arange(0, BLOCK_X)
+    x_valid = valid(x_mask, x_row, x_row < x_rows)
+    x_weight, x_share = _places(x_row, Bt, M, K, OF_REGIONS)
+    grad = tl.zeros((BLOCK_X, SLICE), tl.float32)
+    for first in range(0, y_rows, BLOCK_Y):
+        y_row = first + tl.arange(0, BLOCK_Y).to(tl.int64)
+        y_valid = valid(y_mask, y_row, y_row < y_rows)
+        s = similarities(x, x_row, x_valid, y, y_row, y_valid, D, BLOCK_D, PRECISION)
+        y_weight, y_share = _places(y_row, Bt, M, K, not OF_REGIONS)
+        known = x_valid[:, None] & y_valid[None, :]
+        weight = tl.load(weights + x_weight[:, None] + y_weight[None, :], mask=known, other=0.0)
+        share = tl.load(t2r_share + x_share[:, None] + y_share[None, :], mask=known, other=0.0)
+        # With q = sigmoid(s / tau): tanh(s / (2 tau)) = 2 q - 1.
+        e = tl.exp(-tl.abs(s) / tau)
+        q = tl.where(s < 0, e, 1.0) / (1.0 + e)
+        weight = (1.0 - zeta) * weight + (2.0 * zeta * weight + share) * q
+        weight = tl.where(known, weight, 0.0)
+        other = load_rows(y, y_row, y_valid, own_slice * SLICE, D, SLICE)
         grad = tl.dot(weight.to(other.dtype), other, grad, input_precision=PRECISION)
 
     if factor is not None:
         grad *= tl.load(factor)
-    row = tl.arange(0, IMAGES * CHUNK)
-    image, region = first_image + row // CHUNK, first_region + row % CHUNK
     d = own_slice * SLICE + tl.arange(0, SLICE)
-    inside = ((image < Bi) & (region < M))[:, None] & (d < D)[None, :]
-    tl.store(grad_regions + ((image * M + region) * D)[:, None] + d[None, :], grad, mask=inside)
-
-
-@triton.jit(do_not_specialize=["Bi", "Bt", "M", "K", "phrase_rows", "tau", "zeta"])
-def _backward_phrases(
-    regions, phrases, region_mask, phrase_mask, r2t, grad_r2t, t2r_share, factor, grad_phrases,
-    Bi, Bt, M, K, D, phrase_rows, tau, zeta,
-    IMAGES: tl.constexpr, CHUNK: tl.constexpr, WHOLE: tl.constexpr, BLOCK_Y: tl.constexpr,
-    SLICE: tl.constexpr, BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    slices = tl.cdiv(D, SLICE)
-    block, own_slice = tl.program_id(0) // slices, tl.program_id(0) % slices
-    phrase_row = block.to(tl.int64) * BLOCK_Y + tl.arange(0, BLOCK_Y)
-    phrase_valid = valid(phrase_mask, phrase_row, phrase_row < phrase_rows)
-    grad = tl.zeros((BLOCK_Y, SLICE), tl.float32)
-    chunks = tl.cdiv(M, CHUNK)
-    for tile in range(0, tl.cdiv(Bi, IMAGES) * chunks):
-        first_image = tl.zeros((1,), tl.int64) + tile // chunks * IMAGES
-        weight, region_row, region_valid = _weights(
-            regions, region_mask, first_image, tile % chunks * CHUNK,
-            phrases, phrase_row, phrase_valid,
-            r2t, grad_r2t, t2r_share, Bi, Bt, M, K, D, tau, zeta,
-            IMAGES, CHUNK, WHOLE, BLOCK_D, PRECISION,
-        )  # fmt: skip
-        other = load_rows(regions, region_row, region_valid, own_slice * SLICE, D, SLICE)
-        grad = tl.dot(tl.trans(weight.to(other.dtype)), other, grad, input_precision=PRECISION)
-
-    if factor is not None:
-        grad *= tl.load(factor)
-    d = own_slice * SLICE + tl.arange(0, SLICE)
-    inside = (phrase_row < phrase_rows)[:, None] & (d < D)[None, :]
-    tl.store(grad_phrases + (phrase_row * D)[:, None] + d[None, :], grad, mask=inside)
+    inside = (x_row < x_rows)[:, None] & (d < D)[None, :]
+    tl.store(grad_x + (x_row * D)[:, None] + d[None, :], grad, mask=inside)
 
 
 def powerset_similarity(
@@ -214,27 +155,14 @@ def powerset_similarity(
     phrases: Tensor,
     region_mask: Tensor | None = None,
     phrase_mask: Tensor | None = None,
-    tau: float = 0.001,
+    tau: float | Tensor = 0.001,
     zeta: float = 0.75,
 ) -> tuple[Tensor, Tensor]:
     """(r2t, t2r), as `alignops::powerset_similarity`."""
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
     )
-    shape = len(regions), len(phrases)
-    r2t, t2r = (regions.new_zeros(shape, dtype=accumulation_dtype(regions.dtype)) for _ in range(2))
-    rows, texts = (32, 32) if regions.dtype == torch.float32 else (64, 64)
-    chunk = _chunk(regions.shape[1], rows)
-    launch(
-        _forward,
-        triton.cdiv(len(regions), rows // chunk) * triton.cdiv(len(phrases), texts),
-        configurations(regions.dtype),
-        regions=regions, phrases=phrases, region_mask=region_mask, phrase_mask=phrase_mask,
-        r2t=r2t, t2r=t2r, Bi=len(regions), Bt=len(phrases), M=regions.shape[1],
-        K=phrases.shape[1], D=regions.shape[2], tau=tau, zeta=zeta,
-        IMAGES=rows // chunk, CHUNK=chunk, TEXTS=texts, PRECISION=precision(regions.dtype),
-    )  # fmt: skip
-    return r2t, t2r
+    return _scores(regions, phrases, region_mask, phrase_mask, float(tau), zeta)
 
 
 def powerset_similarity_backward(
@@ -244,45 +172,73 @@ def powerset_similarity_backward(
     phrases: Tensor,
     region_mask: Tensor | None,
     phrase_mask: Tensor | None,
-    r2t: Tensor,
-    tau: float,
+    tau: float | Tensor,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of regions and phrases, as `alignops::powerset_similarity_backward`."""
+    tau = float(tau)
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
     )
     shape, scores = (len(regions), len(phrases)), accumulation_dtype(regions.dtype)
     grad_r2t = checked(grad_r2t, "grad_r2t", shape, scores)
     grad_t2r = checked(grad_t2r, "grad_t2r", shape, scores)
-    r2t = checked(r2t, "r2t", shape, scores)
     shrink, (grad_r2t, grad_t2r) = scaled(regions.dtype, grad_r2t, grad_t2r)
     grad_regions, grad_phrases = regions.new_zeros(regions.shape), phrases.new_zeros(phrases.shape)
-    (images, m, dim), k = regions.shape, phrases.shape[1]
+    (m, dim), k = regions.shape[1:], phrases.shape[1]
     if 0 in (m, k):
         return grad_regions, grad_phrases
 
-    rows, columns, widest = (32, 32, 64) if regions.dtype == torch.float32 else (64, 64, 256)
-    # Few chunks, as each is computed once more for every other one of its image.
-    chunk = min(max(triton.next_power_of_2(m), 4), rows)
+    nodes = grad_r2t.new_empty(*shape, k)
+    _scores(regions, phrases, region_mask, phrase_mask, tau, zeta, nodes)
+    # Weights are of the same nodes as their sum, so that they sum to 1 however large the rounding
+    # errors of nodes are beside tau: computed again, in another order, nodes would differ.
+    weights = torch.softmax(nodes.div_(tau), -1).mul_(grad_r2t.unsqueeze(-1) / 2)
+    rows, widest = (32, 64) if regions.dtype == torch.float32 else (64, 256)
     own_slice = min(max(triton.next_power_of_2(dim), 16), widest)
-    slices = triton.cdiv(dim, own_slice)
-    region_tiles = triton.cdiv(images, rows // chunk) * triton.cdiv(m, chunk)
-    arguments = {
-        "regions": regions, "phrases": phrases,
-        "region_mask": region_mask, "phrase_mask": phrase_mask,
-        "r2t": r2t, "grad_r2t": grad_r2t, "t2r_share": grad_t2r / counts(phrases, phrase_mask),
-        "factor": shrink, "Bi": images, "Bt": len(phrases), "M": m, "K": k, "D": dim,
-        "phrase_rows": len(phrases) * k, "tau": tau, "zeta": zeta, "IMAGES": rows // chunk,
-        "CHUNK": chunk, "WHOLE": chunk >= m, "BLOCK_Y": columns, "SLICE": own_slice,
-        "PRECISION": precision(regions.dtype),
-    }  # fmt: skip
-    candidates = configurations(regions.dtype)
-    programs = region_tiles * slices
-    launch(_backward_regions, programs, candidates, grad_regions=grad_regions, **arguments)
-    programs = triton.cdiv(len(phrases) * k, columns) * slices
-    launch(_backward_phrases, programs, candidates, grad_phrases=grad_phrases, **arguments)
+    of_regions = regions, region_mask, len(regions) * m
+    of_phrases = phrases, phrase_mask, len(phrases) * k
+    t2r_share = grad_t2r / counts(phrases, phrase_mask)
+    for (x, x_mask, x_rows), (y, y_mask, y_rows), grad_x in (
+        (of_regions, of_phrases, grad_regions),
+        (of_phrases, of_regions, grad_phrases),
+    ):
+        launch(
+            _backward,
+            triton.cdiv(x_rows, rows) * triton.cdiv(dim, own_slice),
+            configurations(x.dtype),
+            x=x, y=y, x_mask=x_mask, y_mask=y_mask, weights=weights, t2r_share=t2r_share,
+            factor=shrink, grad_x=grad_x, x_rows=x_rows, y_rows=y_rows, Bt=len(phrases), M=m, K=k,
+            D=dim, tau=tau, zeta=zeta, OF_REGIONS=grad_x is grad_regions, BLOCK_X=rows, BLOCK_Y=32,
+            SLICE=own_slice, PRECISION=precision(x.dtype),
+        )  # fmt: skip
     return grad_regions, grad_phrases
+
+
+def _scores(
+    regions: Tensor,
+    phrases: Tensor,
+    region_mask: Tensor | None,
+    phrase_mask: Tensor | None,
+    tau: float,
+    zeta: float,
+    nodes: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(r2t, t2r); what r2t is a logsumexp of is written to nodes (Bi, Bt, K)."""
+    (images, m, dim), (texts, k) = regions.shape, phrases.shape[:2]
+    scores = accumulation_dtype(regions.dtype)
+    r2t, t2r = (regions.new_zeros(images, texts, dtype=scores) for _ in range(2))
+    side = 32 if regions.dtype == torch.float32 else 64
+    chunk = _chunk(m, side)
+    launch(
+        _forward,
+        triton.cdiv(images, side // chunk) * triton.cdiv(texts, side),
+        configurations(regions.dtype),
+        regions=regions, phrases=phrases, region_mask=region_mask, phrase_mask=phrase_mask,
+        r2t=r2t, t2r=t2r, nodes=nodes, Bi=images, Bt=texts, M=m, K=k, D=dim, tau=tau, zeta=zeta,
+        IMAGES=side // chunk, CHUNK=chunk, TEXTS=side, PRECISION=precision(regions.dtype),
+    )  # fmt: skip
+    return r2t, t2r
 
 
 def _chunk(m: int, rows: int) -> int:

@@ -1,24 +1,26 @@
 """The objectives of the field as modules: each is usable alone in any training loop."""
 
 from alignops.losses.clip import ClipLoss
-from alignops.losses.fine_grained import Components, FineGrainedContrastiveLoss
+from alignops.losses.filip import FilipLoss
+from alignops.losses.fine_grained import ComponentFeatures, FineGrainedContrastiveLoss
 from alignops.losses.graph import GraphLoss, InstanceGraph
-from alignops.losses.momentum import MomentumContrastiveLoss, momentum_copy
-from alignops.losses.multi_positive import MultiPositiveContrastiveLoss
-from alignops.losses.powerset import PowersetTripletLoss
-from alignops.losses.prototype import PrototypeContrastiveLoss
-from alignops.losses.relations import (
+from alignops.losses.instance_relations import (
     Relations,
     across_relations,
     relation_divergence,
     within_relations,
 )
+from alignops.losses.momentum import MomentumContrastiveLoss, momentum_copy
+from alignops.losses.multi_positive import MultiPositiveContrastiveLoss
+from alignops.losses.powerset import PowersetTripletLoss
+from alignops.losses.prototype import PrototypeContrastiveLoss
 from alignops.losses.triplet import DistanceWeightedTripletLoss, HardestTripletLoss
 
 __all__ = [
     "ClipLoss",
-    "Components",
+    "ComponentFeatures",
     "DistanceWeightedTripletLoss",
+    "FilipLoss",
     "FineGrainedContrastiveLoss",
     "GraphLoss",
     "HardestTripletLoss",

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from alignops.ops import multi_positive_contrastive_loss
+from alignops.ops.arguments import check_embeddings, check_pairs
 
 
 class ClipLoss(nn.Module):
@@ -21,12 +22,10 @@ class ClipLoss(nn.Module):
             logit_scale: factor of the similarities; a 0-d tensor may take gradient.
 
         Raises:
-            ValueError: the two batches differ in shape.
+            TypeError: an argument's type is not one of the above.
+            ValueError: the batches do not fit together, or `logit_scale` is not finite.
         """
-        if image.shape != text.shape:
-            raise ValueError(
-                f"image and text differ in shape: {tuple(image.shape)} and {tuple(text.shape)}; "
-                "ClipLoss takes one text per image"
-            )
-        text_image = torch.arange(len(text), device=text.device)
-        return multi_positive_contrastive_loss(image, text, text_image, logit_scale=logit_scale)
+        check_embeddings(image, text, ("image", "text"), dims=2)
+        check_pairs(image, text, ("image", "text"))
+        image_index = torch.arange(len(text), device=text.device)
+        return multi_positive_contrastive_loss(image, text, image_index, logit_scale=logit_scale)

@@ -1,18 +1,17 @@
 """ComAlign's three-level contrastive loss: entities, relations and the whole."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from alignops.ops import fgm_similarity
+from alignops.losses import temperature as learned
+from alignops.losses.matching import matching_loss, symmetric_cross_entropy
+from alignops.ops.arguments import check_embeddings, check_pairs, component_pair, mask_name
+from alignops.ops.errors import wrong_type
 
-_LARGEST_LOGIT_SCALE = 100.0
 
-
-class Components(NamedTuple):
+class ComponentFeatures(NamedTuple):
     """The embeddings of a batch of images, or of captions, in parts.
 
     Attributes:
@@ -41,20 +40,22 @@ class FineGrainedContrastiveLoss(nn.Module):
 
     Args:
         temperature: initial temperature.
+
+    Raises:
+        TypeError: `temperature` is no number.
+        ValueError: `temperature` is not above 0.
     """
 
     def __init__(self, temperature: float = 0.07) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"temperature is {temperature}, expected a positive number")
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.log_scale = learned.log_scale(temperature)
 
     @property
     def logit_scale(self) -> Tensor:
         """The factor of the similarities, at most 100; 0-d, with gradient."""
-        return self.log_scale.exp().clamp(max=_LARGEST_LOGIT_SCALE)
+        return learned.logit_scale(self.log_scale)
 
-    def forward(self, image: Components, text: Components) -> dict[str, Tensor]:
+    def forward(self, image: ComponentFeatures, text: ComponentFeatures) -> dict[str, Tensor]:
         """Compute the loss of each level, 0-d; their sum is the loss.
 
         Args:
@@ -63,41 +64,33 @@ class FineGrainedContrastiveLoss(nn.Module):
 
         Returns:
             "global", "entity" and "relation".
+
+        Raises:
+            TypeError: a part of `image` or `text` is not of the type above.
+            ValueError: the parts do not fit together.
         """
+        for side, name in ((image, "image"), (text, "text")):
+            if not isinstance(side, ComponentFeatures):
+                raise wrong_type(name, side, "ComponentFeatures")
+        names = ("image.pooled", "text.pooled")
+        check_embeddings(image.pooled, text.pooled, names, dims=2)
+        check_pairs(image.pooled, text.pooled, names)
         whole = self.logit_scale * image.pooled @ text.pooled.T
         every = torch.ones(len(whole), dtype=torch.bool, device=whole.device)
         return {
-            "global": _symmetric_cross_entropy(whole, whole.T, every),
-            "entity": self._matching(
-                image.entities, text.entities, image.entity_mask, text.entity_mask
-            ),
-            "relation": self._matching(
-                image.relations, text.relations, image.relation_mask, text.relation_mask
-            ),
+            "global": symmetric_cross_entropy(whole, whole.T, every),
+            "entity": self._matching(image, text, "entities"),
+            "relation": self._matching(image, text, "relations"),
         }
 
-    def _matching(
-        self, image: Tensor, text: Tensor, image_mask: Tensor, text_mask: Tensor
-    ) -> Tensor:
-        i2t, t2i = fgm_similarity(image, text, image_mask, text_mask)
-        takes_part = image_mask.any(dim=1) & text_mask.any(dim=1)
-        return _symmetric_cross_entropy(
-            self.logit_scale * i2t, self.logit_scale * t2i.T, takes_part
-        )
-
-
-def _symmetric_cross_entropy(i2t: Tensor, t2i: Tensor, takes_part: Tensor) -> Tensor:
-    """Half the sum of both directions, over the pairs that take part, divided by the batch size.
-
-    i2t has one row per image, t2i one row per text, both (B, B); pair i is on the diagonal.
-    """
-    if len(i2t) == 0:
-        return i2t.sum()
-    # Not -inf: a row without any candidate would have NaN gradients.
-    lowest = torch.finfo(i2t.dtype).min
-    target = torch.arange(len(i2t), device=i2t.device).masked_fill(~takes_part, -100)
-    total = i2t.new_zeros(())
-    for logits in (i2t, t2i):
-        logits = logits.masked_fill(~takes_part, lowest)
-        total = total + cross_entropy(logits, target, ignore_index=-100, reduction="sum")
-    return total / (2 * len(i2t))
+    def _matching(self, image: ComponentFeatures, text: ComponentFeatures, level: str) -> Tensor:
+        names = (f"image.{level}", f"text.{level}")
+        x, y = getattr(image, level), getattr(text, level)
+        masks = getattr(image, mask_name(level)), getattr(text, mask_name(level))
+        for mask, name in zip(masks, names, strict=True):
+            if mask is None:
+                raise wrong_type(mask_name(name), None, "a torch.bool tensor, True = valid")
+        x, y, x_mask, y_mask = component_pair(x, y, *masks, names)
+        check_pairs(image.pooled, x, ("image.pooled", names[0]))
+        check_pairs(text.pooled, y, ("text.pooled", names[1]))
+        return matching_loss(x, y, x_mask, y_mask, self.logit_scale)

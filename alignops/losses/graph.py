@@ -4,7 +4,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize
 
-from alignops.losses.relations import Relations, connections
+from alignops.losses.instance_relations import Relations, check_relations, connections
+from alignops.ops.arguments import (
+    check_embeddings,
+    check_pairs,
+    check_size,
+    finite_number,
+    number_between,
+    whole_number,
+)
+from alignops.ops.errors import wrong_type, wrong_value
 
 # Of the published code; the paper names neither.
 _GCN_SLOPE, _GCN_DROPOUT = 0.2, 0.6
@@ -19,6 +28,7 @@ class GraphConvolution(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        dim = whole_number(dim, "dim", 1)
         self.dropout = nn.Dropout(_GCN_DROPOUT)
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(dim, dim)))
         self.bias = nn.Parameter(torch.zeros(dim))
@@ -41,13 +51,21 @@ class InstanceGraph(nn.Module):
         heads: of the transformer (16 in the paper).
         mask_weight: 1.5 in the paper, 1.0 on Flickr30K.
         dropout: of the transformer.
+
+    Raises:
+        TypeError: an argument's type is not one of the above.
+        ValueError: a number is out of its range, or `heads` does not divide `dim`.
     """
 
     def __init__(
         self, dim: int, heads: int = 16, mask_weight: float = 1.5, dropout: float = 0.1
     ) -> None:
         super().__init__()
-        self.mask_weight = mask_weight
+        self.mask_weight = finite_number(mask_weight, "mask_weight")
+        dim, heads = whole_number(dim, "dim", 1), whole_number(heads, "heads", 1)
+        if dim % heads:
+            raise wrong_value("heads", heads, f"a divisor of dim, {dim}")
+        dropout = number_between(dropout, "dropout", 0, 1)
         self.image = GraphConvolution(dim)
         self.text = GraphConvolution(dim)
         self.both = GraphConvolution(dim)
@@ -58,7 +76,18 @@ class InstanceGraph(nn.Module):
 
         Returns:
             The same, enhanced and L2-normalised again.
+
+        Raises:
+            TypeError: an argument's type is not one of the above.
+            ValueError: shapes or devices do not fit together.
         """
+        check_embeddings(image, text, ("image", "text"), dims=2)
+        check_pairs(image, text, ("image", "text"))
+        check_size(image, "image", self.both.weight.shape[0])
+        if not isinstance(relations, Relations):
+            raise wrong_type("relations", relations, "Relations")
+        for name, relation in relations._asdict().items():
+            check_relations(relation, f"relations.{name}", image)
         nodes = torch.cat(
             [self.image(image, relations.image_image), self.text(text, relations.text_text)]
         )
@@ -77,10 +106,17 @@ class GraphLoss(nn.Module):
     Args:
         graph: enhances.
         base: maps image and text embeddings (B, D) and image ids to a 0-d loss.
+
+    Raises:
+        TypeError: an argument's type is not one of the above.
     """
 
     def __init__(self, graph: InstanceGraph, base: nn.Module) -> None:
         super().__init__()
+        if not isinstance(graph, InstanceGraph):
+            raise wrong_type("graph", graph, "an InstanceGraph")
+        if not isinstance(base, nn.Module):
+            raise wrong_type("base", base, "an nn.Module")
         self.graph = graph
         self.base = base
 

@@ -1,46 +1,88 @@
 """Contrast with a queue of earlier embeddings, made by slowly moving copies of the encoders."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from alignops.ops.arguments import (
+    check_embeddings,
+    check_pairs,
+    check_size,
+    number_between,
+    positive_number,
+    whole_number,
+)
+from alignops.ops.errors import wrong_type
+
+_STATE = ("image_queue", "text_queue", "enqueued")
+
+
+@dataclass(frozen=True)
+class _MovingAverage:
+    """Torch's exponential moving average, which is a closure there, as an object to pickle."""
+
+    decay: float
+
+    def __call__(self, averaged: Any, current: Any, updates: Any) -> None:
+        get_ema_multi_avg_fn(self.decay)(averaged, current, updates)  # type: ignore[no-untyped-call]
 
 
 def momentum_copy(encoder: nn.Module, decay: float = 0.999) -> AveragedModel:
     """Copy an encoder; `copy.update_parameters(encoder)` moves the copy towards it.
 
     The copy takes no gradient, and its first update makes it equal to the encoder.
+
+    Args:
+        encoder: what is copied.
+        decay: weight of the copy in an update, from 0 to 1.
+
+    Raises:
+        TypeError: `encoder` is no module, or `decay` no number.
+        ValueError: `decay` is out of its range.
     """
-    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    copy = AveragedModel(encoder, multi_avg_fn=average)
-    return copy.requires_grad_(False)
+    if not isinstance(encoder, nn.Module):
+        raise wrong_type("encoder", encoder, "an nn.Module")
+    average = _MovingAverage(number_between(decay, "decay", 0, 1))
+    return AveragedModel(encoder, multi_avg_fn=average).requires_grad_(False)
 
 
 class MomentumContrastiveLoss(nn.Module):
     """InfoNCE of each query against its pair's key and a queue of earlier keys, both directions.
 
     Images are contrasted with texts, and texts with images; all are L2-normalised (AAHR, arXiv
-    2507.09256, after MoCo). The queues are buffers, so that a `state_dict` restores them. The loss
-    is zero, without gradient, until they are full.
+    2507.09256, after MoCo). A `state_dict` restores the queues. The loss is zero, with zero
+    gradient, until they are full. Under DistributedDataParallel each process has queues of its own
+    keys.
 
     Args:
         dim: size D of the embeddings.
         queue: keys kept per modality.
         temperature: of the softmax.
+
+    Raises:
+        TypeError: an argument's type is not one of the above.
+        ValueError: a number is out of its range.
     """
 
+    # Plain tensors in the state_dict: DistributedDataParallel replaces the buffers of every process
+    # by those of the first, before each forward.
     image_queue: Tensor
     text_queue: Tensor
     enqueued: Tensor
 
     def __init__(self, dim: int, queue: int = 2048, temperature: float = 0.07) -> None:
         super().__init__()
-        if queue < 1:
-            raise ValueError(f"queue is {queue}, expected at least 1")
-        self.temperature = temperature
-        self.register_buffer("image_queue", torch.zeros(queue, dim))
-        self.register_buffer("text_queue", torch.zeros(queue, dim))
-        self.register_buffer("enqueued", torch.zeros((), dtype=torch.int64))
+        shape = whole_number(queue, "queue", 1), whole_number(dim, "dim", 1)
+        self.temperature = positive_number(temperature, "temperature")
+        self.image_queue = torch.zeros(shape)
+        self.text_queue = torch.zeros(shape)
+        self.enqueued = torch.zeros((), dtype=torch.int64)
 
     def forward(self, image: Tensor, text: Tensor, image_key: Tensor, text_key: Tensor) -> Tensor:
         """Compute the loss of a batch, 0-d, then put its keys in place of the oldest.
@@ -50,14 +92,22 @@ class MomentumContrastiveLoss(nn.Module):
             text: (B, D) queries; text i belongs to image i.
             image_key: (B, D), the images by the momentum copy of their encoder.
             text_key: (B, D), likewise.
+
+        Raises:
+            TypeError: an argument is no tensor of floating type.
+            ValueError: shapes or devices do not fit together.
         """
+        for tensor, name in ((text, "text"), (image_key, "image_key"), (text_key, "text_key")):
+            check_embeddings(image, tensor, ("image", name), dims=2)
+            check_pairs(image, tensor, ("image", name))
+        check_size(image, "image", self.image_queue.shape[1])
         image_key = normalize(image_key.detach(), dim=-1)
         text_key = normalize(text_key.detach(), dim=-1)
-        loss = image.new_zeros(())
-        if self.enqueued >= len(self.image_queue):
-            # The queues are overwritten below, before the backward pass reads them.
-            loss = self._contrast(image, text_key, self.text_queue.clone())
-            loss = loss + self._contrast(text, image_key, self.image_queue.clone())
+        # The queues are overwritten below, before the backward pass reads them.
+        loss = self._contrast(image, text_key, self.text_queue.clone())
+        loss = loss + self._contrast(text, image_key, self.image_queue.clone())
+        # Asked of the device: a branch would wait for it, and break the graph of torch.compile.
+        loss = torch.where(self.enqueued < len(self.image_queue), 0, loss)
         self._enqueue(image_key, text_key)
         return loss
 
@@ -65,13 +115,38 @@ class MomentumContrastiveLoss(nn.Module):
         query = normalize(query, dim=-1)
         own = (query * key).sum(dim=-1, keepdim=True)
         logits = torch.cat([own, query @ queue.T.to(query.dtype)], dim=-1) / self.temperature
-        return cross_entropy(logits, torch.zeros(len(query), dtype=torch.int64, device=own.device))
+        target = torch.zeros(len(query), dtype=torch.int64, device=own.device)
+        return cross_entropy(logits, target, reduction="sum") / max(len(query), 1)
 
     def _enqueue(self, image_key: Tensor, text_key: Tensor) -> None:
-        size = len(self.image_queue)
-        kept = min(size, len(image_key))
-        end = self.enqueued + len(image_key)
-        place = torch.arange(kept, device=end.device) + end - kept
-        self.image_queue[place % size] = image_key[-kept:].to(self.image_queue.dtype)
-        self.text_queue[place % size] = text_key[-kept:].to(self.text_queue.dtype)
-        self.enqueued += len(image_key)
+        size, count = len(self.image_queue), len(image_key)
+        kept = min(size, count)
+        newest = torch.arange(count - kept, count, device=image_key.device)
+        place = (newest + self.enqueued) % size
+        for queue, key in ((self.image_queue, image_key), (self.text_queue, text_key)):
+            queue[place] = key[count - kept :].to(queue.dtype)
+        self.enqueued += count
+
+    def _apply(self, *args: Any, **kwargs: Any) -> "MomentumContrastiveLoss":
+        with self._state_as_buffers():
+            super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return self
+
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        with self._state_as_buffers():
+            super()._save_to_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        with self._state_as_buffers():
+            super()._load_from_state_dict(*args, **kwargs)
+
+    @contextmanager
+    def _state_as_buffers(self) -> Iterator[None]:
+        """Let torch move, save and load the queues as it does buffers."""
+        for name in _STATE:
+            self._buffers[name] = self.__dict__.pop(name)
+        try:
+            yield
+        finally:
+            for name in _STATE:
+                self.__dict__[name] = self._buffers.pop(name)

@@ -4,6 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from alignops.ops.arguments import (
+    check_embeddings,
+    check_pairs,
+    check_size,
+    positive_number,
+    whole_number,
+)
+
 
 @torch.no_grad()
 def sinkhorn(scores: Tensor, epsilon: float = 0.1, iterations: int = 3) -> Tensor:
@@ -35,6 +43,10 @@ class PrototypeContrastiveLoss(nn.Module):
         temperature: of the prediction.
         epsilon: of `sinkhorn`.
         iterations: of `sinkhorn`.
+
+    Raises:
+        TypeError: an argument's type is not one of the above.
+        ValueError: a number is out of its range.
     """
 
     def __init__(
@@ -46,17 +58,31 @@ class PrototypeContrastiveLoss(nn.Module):
         iterations: int = 3,
     ) -> None:
         super().__init__()
+        prototypes, dim = whole_number(prototypes, "prototypes", 1), whole_number(dim, "dim", 1)
         self.prototypes = nn.Parameter(normalize(torch.randn(prototypes, dim), dim=-1))
-        self.temperature = temperature
-        self.epsilon = epsilon
-        self.iterations = iterations
+        self.temperature = positive_number(temperature, "temperature")
+        self.epsilon = positive_number(epsilon, "epsilon")
+        self.iterations = whole_number(iterations, "iterations", 1)
 
     def forward(self, image: Tensor, text: Tensor) -> Tensor:
-        """Compute the loss of embeddings (B, D) of images and of their texts, 0-d."""
+        """Compute the loss of a batch, 0-d; 0 for an empty one.
+
+        Args:
+            image: (B, D) embeddings.
+            text: (B, D) embeddings; text i belongs to image i.
+
+        Raises:
+            TypeError: an argument is no tensor of floating type.
+            ValueError: shapes or devices do not fit together.
+        """
+        check_embeddings(image, text, ("image", "text"), dims=2)
+        check_pairs(image, text, ("image", "text"))
+        check_size(image, "image", self.prototypes.shape[1])
         prototypes = normalize(self.prototypes, dim=-1)
         image_scores, text_scores = image @ prototypes.T, text @ prototypes.T
         return self._predict(image_scores, text_scores) + self._predict(text_scores, image_scores)
 
     def _predict(self, scores: Tensor, other_scores: Tensor) -> Tensor:
         target = sinkhorn(other_scores, self.epsilon, self.iterations)
-        return -(target * (scores / self.temperature).log_softmax(dim=-1)).sum(dim=-1).mean()
+        each = (target * (scores / self.temperature).log_softmax(dim=-1)).sum(dim=-1)
+        return -each.sum() / max(len(each), 1)

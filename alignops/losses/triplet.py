@@ -1,8 +1,18 @@
 """Triplet losses over a batch of pairs: hardest negatives, or negatives drawn by distance."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
+
+from alignops.ops.arguments import (
+    check_embeddings,
+    check_pairs,
+    check_tensor,
+    number_between,
+    one_of,
+)
 
 
 def hardest_triplet(similarity: Tensor, margin: float, is_negative: Tensor | None = None) -> Tensor:
@@ -61,12 +71,16 @@ class HardestTripletLoss(nn.Module):
     Args:
         margin: by which a pair is to be more similar than its hardest negative.
         reduction: "mean" over the batch, or "sum", the printed form. Directions are added.
+
+    Raises:
+        TypeError: an argument's type is not one of the above.
+        ValueError: a number is out of its range, or `reduction` is another word.
     """
 
     def __init__(self, margin: float = 0.2, reduction: str = "mean") -> None:
         super().__init__()
-        self.margin = margin
-        self.reduction = _checked(reduction)
+        self.margin = number_between(margin, "margin", 0, math.inf)
+        self.reduction = one_of(reduction, "reduction", ("mean", "sum"))
 
     def forward(self, image: Tensor, text: Tensor, image_id: Tensor | None = None) -> Tensor:
         """Compute the loss of a batch, 0-d.
@@ -76,6 +90,10 @@ class HardestTripletLoss(nn.Module):
             text: (B, D) embeddings; text i belongs to image i.
             image_id: (B,) int64. Rows of equal ids show one image, and are no negatives of each
                 other; None = all differ.
+
+        Raises:
+            TypeError: an argument's type is not one of the above.
+            ValueError: shapes or devices do not fit together.
         """
         similarity, is_negative = _pairs(image, text, image_id)
         rows = hardest_triplet(similarity, self.margin, is_negative)
@@ -92,13 +110,17 @@ class DistanceWeightedTripletLoss(nn.Module):
         margin: by which a pair is to be more similar than the negative drawn.
         farthest: see `distance_weights`.
         reduction: "mean" over the batch, or "sum", the published code's. Directions are added.
+
+    Raises:
+        TypeError: an argument's type is not one of the above.
+        ValueError: a number is out of its range, or `reduction` is another word.
     """
 
     def __init__(self, margin: float = 0.2, farthest: float = 1.7, reduction: str = "mean") -> None:
         super().__init__()
-        self.margin = margin
-        self.farthest = farthest
-        self.reduction = _checked(reduction)
+        self.margin = number_between(margin, "margin", 0, math.inf)
+        self.farthest = number_between(farthest, "farthest", 0, 2)
+        self.reduction = one_of(reduction, "reduction", ("mean", "sum"))
 
     def forward(self, image: Tensor, text: Tensor, image_id: Tensor | None = None) -> Tensor:
         """Compute the loss of a batch, 0-d; arguments as in `HardestTripletLoss`."""
@@ -119,21 +141,13 @@ class DistanceWeightedTripletLoss(nn.Module):
 
 def _pairs(image: Tensor, text: Tensor, image_id: Tensor | None) -> tuple[Tensor, Tensor]:
     """Similarities (B, B) and who is whose negative."""
-    if image.shape != text.shape:
-        raise ValueError(
-            f"image and text differ in shape: {tuple(image.shape)} and {tuple(text.shape)}"
-        )
+    check_embeddings(image, text, ("image", "text"), dims=2)
+    check_pairs(image, text, ("image", "text"))
     if image_id is None:
         image_id = torch.arange(len(image), device=image.device)
-    if image_id.shape != image.shape[:1]:
-        raise ValueError(f"image_id must be ({len(image)},), got {tuple(image_id.shape)}")
+    else:
+        check_tensor(image_id, "image_id", torch.int64, image.shape[:1], image, "image")
     return image @ text.T, image_id[:, None] != image_id
-
-
-def _checked(reduction: str) -> str:
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is {reduction!r}, expected 'mean' or 'sum'")
-    return reduction
 
 
 def _reduced(terms: Tensor, reduction: str) -> Tensor:

@@ -1,5 +1,7 @@
-"""The methods: one file each, with a configuration, an objective and a scorer.
+"""The methods: a package each, with a configuration, an objective, its examples and a scorer.
 
-The module of a method `m` offers `MConfig`, `train_m(config, folder)` and `load_m(run)`; `registry`
-lists them for the command.
+`registry.METHODS` lists them by name, and `Method` says what can be done with one:
+
+    run = METHODS["clip"].train(ClipConfig(), Path("runs/clip"))
+    scorer = METHODS["clip"].load(run)
 """

@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
 
-import torch
 from rich.console import Console
 from torch import Tensor
 
-from alignops.data import PairedDataset, SceneDataset, compositional_pairs
-from alignops.data.scenes import CompositionalKind
 from alignops.evaluation import (
     Accuracy,
     RetrievalResult,
@@ -20,9 +16,10 @@ from alignops.evaluation import (
     recall_over_folds,
     write_json,
 )
-from alignops.methods.data import DataConfig, open_pairs
+from alignops.methods.common.captions import CaptionTable, distinct_texts
+from alignops.methods.common.pairs import DataConfig, open_pairs
+from alignops.methods.common.scorer import Similarities
 from alignops.methods.registry import load_scorer
-from alignops.methods.scorer import Similarities
 from alignops.training import Run
 from alignops.training.config_values import from_values
 
@@ -44,20 +41,21 @@ def evaluate_run(run: Run) -> None:
     scorer = load_scorer(run)
     config = from_values(DataConfig, run.settings["data"])
     images = open_pairs(config).test
-    captions = [text for texts in images.captions for text in texts]
-    cases = _compositional_cases(images, config.seed)
+    table = CaptionTable(images.captions)
+    cases = [
+        (kind.replace("_", " "), *pair)
+        for kind, pairs in images.compositional_pairs(config.seed).items()
+        for pair in pairs
+    ]
     tested = [text for _, _, true, false in cases for text in (true, false)]
-    column = {text: index for index, text in enumerate(dict.fromkeys(captions + tested))}
-    score = scorer.similarities(images, list(column))
+    texts, columns = distinct_texts([*table.texts, *tested])
+    score = scorer.similarities(images, texts)
 
-    order = torch.tensor([column[text] for text in captions])
-    retrieval = Similarities(score.i2t[:, order], score.t2i[:, order])
-    owners = [image for image, texts in enumerate(images.captions) for _ in texts]
-    results = _recalls(retrieval, torch.tensor(owners))
+    own, others = columns[: len(table.texts)], columns[len(table.texts) :]
+    results = _recalls(Similarities(score.i2t[:, own], score.t2i[:, own]), table.image_index)
     if cases:
-        kinds, scenes, true, false = zip(*cases, strict=True)
-        true_scores = score.i2t[list(scenes), [column[text] for text in true]]
-        false_scores = score.i2t[list(scenes), [column[text] for text in false]]
+        kinds, rows = [kind for kind, *_ in cases], [image for _, image, *_ in cases]
+        true_scores, false_scores = score.i2t[rows, others[::2]], score.i2t[rows, others[1::2]]
         results |= accuracy_by_kind(true_scores, false_scores, kinds)
     write_json({run.folder.name: results}, run.folder / _RESULTS)
 
@@ -93,31 +91,20 @@ def print_results(folders: Sequence[Path]) -> None:
         console.print(f"{name}: {folder.resolve()}", soft_wrap=True, highlight=False)
 
 
-def _compositional_cases(images: PairedDataset, seed: int) -> list[tuple[str, int, str, str]]:
-    """List (kind, scene, true caption, false caption); none for a dataset of photos."""
-    if not isinstance(images, SceneDataset):
-        return []
-    return [
-        (kind.replace("_", " "), *pair)
-        for kind in get_args(CompositionalKind)
-        for pair in compositional_pairs(images.scenes, kind, seed)
-    ]
-
-
-def _recalls(score: Similarities, owners: Tensor) -> dict[str, Accuracy]:
+def _recalls(score: Similarities, image_index: Tensor) -> dict[str, Accuracy]:
     """Recalls of both directions, each from the score that is meant for it."""
-    recalls = _both_ways(recall_at_k, score, owners)
+    recalls = _both_ways(recall_at_k, score, image_index)
     if len(score.i2t) == _COCO_TEST:
-        folds = _both_ways(recall_over_folds, score, owners)
+        folds = _both_ways(recall_over_folds, score, image_index)
         recalls |= {f"{name}, folds of 1K": recall for name, recall in folds.items()}
     return recalls
 
 
 def _both_ways(
-    measure: Callable[..., RetrievalResult], score: Similarities, owners: Tensor
+    measure: Callable[..., RetrievalResult], score: Similarities, image_index: Tensor
 ) -> dict[str, Accuracy]:
-    to_text = measure(score.i2t, owners, ks=(1, 5)).accuracies()
-    to_image = measure(score.t2i, owners, ks=(1, 5)).accuracies()
+    to_text = measure(score.i2t, image_index, ks=(1, 5)).accuracies()
+    to_image = measure(score.t2i, image_index, ks=(1, 5)).accuracies()
     return {
         name: (to_text if name.startswith("image to text") else to_image)[name] for name in to_text
     }

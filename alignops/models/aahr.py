@@ -65,7 +65,7 @@ class AahrEncoder(nn.Module):
     ) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"heads is {heads}, which does not divide dim {dim}")
+            raise ValueError(f"heads is {heads}; expected a divisor of dim, {dim}")
         self.project_local = nn.Linear(local_dim, dim)
         self.project_global = nn.Sequential(
             nn.Linear(global_dim, dim), nn.ReLU(), nn.Linear(dim, dim)
@@ -82,7 +82,7 @@ class AahrEncoder(nn.Module):
         """
         pooled, rows, mask = features
         if not rows.shape[1]:
-            raise ValueError(f"local must have rows, got {tuple(rows.shape)}; pad to at least one")
+            raise ValueError(f"local has shape {tuple(rows.shape)}; expected at least one row")
         local = self.project_local(rows)
         whole = self.project_global(pooled)
         # Attention over nothing would be NaN: a sample without rows attends to its padding, and

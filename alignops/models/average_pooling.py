@@ -1,20 +1,20 @@
-"""A tower whose global embeddings are averages over patches and tokens, as in PowerCLIP."""
+"""A dual encoder whose global embeddings are averages over patches and tokens, as in PowerCLIP."""
 
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from alignops.models.tower import ImageEmbeddings, TextEmbeddings, Tower
+from alignops.models.dual_encoder import DualEncoder, ImageEmbeddings, TextEmbeddings
 
 
-class AveragePooledTower(Tower):
-    """A tower that pools by averages, whatever its open_clip model does.
+class AveragePooledDualEncoder(DualEncoder):
+    """A dual encoder that pools by averages, whatever its open_clip model does.
 
     Args:
-        tower: whose model, tokenizer and preprocessing it takes over.
+        model: whose network, tokenizer and preprocessing it takes over.
     """
 
-    def __init__(self, tower: Tower) -> None:
-        super().__init__(tower.model, tower.config, tower.tokenizer)
+    def __init__(self, model: DualEncoder) -> None:
+        super().__init__(model.network, model.config, model.tokenizer)
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Global embeddings (B, D), L2-normalised, of preprocessed images (B, 3, S, S)."""
@@ -25,12 +25,12 @@ class AveragePooledTower(Tower):
         return self.encode_tokens(tokens).pooled
 
     def encode_patches(self, images: Tensor) -> ImageEmbeddings:
-        """Global and patch embeddings, as `Tower.encode_patches`."""
+        """Global and patch embeddings, as `DualEncoder.encode_patches`."""
         patches = super().encode_patches(images).patches
         return ImageEmbeddings(normalize(patches.mean(dim=1), dim=-1), patches)
 
     def encode_tokens(self, tokens: Tensor) -> TextEmbeddings:
-        """Global and token embeddings, as `Tower.encode_tokens`."""
+        """Global and token embeddings, as `DualEncoder.encode_tokens`."""
         _, embeddings, mask = super().encode_tokens(tokens)
         # The sum over the text's own tokens has the direction of their average.
         pooled = normalize((embeddings * mask[..., None]).sum(dim=1), dim=-1)

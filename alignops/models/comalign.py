@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 
 
 class ComAlignEncoder(nn.Module):
@@ -23,7 +23,7 @@ class ComAlignEncoder(nn.Module):
     def __init__(self, dim: int, layers: int = 2, heads: int = 4) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"heads is {heads}, which does not divide dim {dim}")
+            raise ValueError(f"heads is {heads}; expected a divisor of dim, {dim}")
         self.type_encoding = nn.Embedding(3, dim)
         nn.init.normal_(self.type_encoding.weight, std=0.02)
         layer = nn.TransformerEncoderLayer(
@@ -33,7 +33,7 @@ class ComAlignEncoder(nn.Module):
             layer, layers, norm=nn.LayerNorm(dim), enable_nested_tensor=False
         )
 
-    def forward(self, frozen: Components) -> Components:
+    def forward(self, frozen: ComponentFeatures) -> ComponentFeatures:
         """Contextualise the components; each row comes out L2-normalised, masks as they were.
 
         Args:
@@ -48,6 +48,6 @@ class ComAlignEncoder(nn.Module):
         padding = ~torch.cat([entity_mask.new_ones(len(pooled), 1), entity_mask, relation_mask], 1)
         outputs = normalize(self.transformer(inputs, src_key_padding_mask=padding), dim=-1)
         first, second = 1, 1 + entities.shape[1]
-        return Components(
+        return ComponentFeatures(
             outputs[:, 0], outputs[:, first:second], outputs[:, second:], entity_mask, relation_mask
         )

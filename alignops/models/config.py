@@ -1,14 +1,17 @@
-"""Which tower to build."""
+"""Which dual encoder to build."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from alignops.models.tower import Tower
+from alignops.models.dual_encoder import DualEncoder
+from alignops.settings import refuse_unused
+
+_OF_TINY = ("image_size", "context_length", "words", "minimum_count")
 
 
 @dataclass(frozen=True)
-class TowerConfig:
-    """A tower by name.
+class DualEncoderConfig:
+    """A dual encoder by name.
 
     Attributes:
         name: "tiny", an open_clip model name, a saved folder, or an open_clip .json file.
@@ -27,11 +30,18 @@ class TowerConfig:
     minimum_count: int = 1
 
 
-def build_tower(config: TowerConfig, texts: Iterable[str]) -> Tower:
-    """Build the tower; `texts` gives a tiny one its words, unless the configuration does."""
+def build_dual_encoder(config: DualEncoderConfig, texts: Iterable[str]) -> DualEncoder:
+    """Build the model; `texts` gives a tiny one its words, unless the configuration does.
+
+    Raises:
+        ValueError: name or tag are unknown, or a setting has no effect on this model.
+        FileNotFoundError: the folder or the file is not there or not complete.
+    """
     if config.name != "tiny":
-        return Tower.load(config.name, config.pretrained)
-    return Tower.tiny(
+        refuse_unused(config, _OF_TINY, group="model", reason=f"model.name is {config.name}")
+        return DualEncoder.load(config.name, config.pretrained)
+    refuse_unused(config, ["pretrained"], group="model", reason="model.name is tiny")
+    return DualEncoder.tiny(
         config.words or texts,
         image_size=config.image_size,
         context_length=config.context_length,

@@ -1,4 +1,4 @@
-"""Where the phrases of a text stand among the tokens of a tower's tokenizer."""
+"""Where the phrases of a text stand among the tokens of a model's tokenizer."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def read_text(tokenizer: Any, text: str) -> str:
     """Give a text as a tokenizer reads it: in lower case, and cleaned by open_clip's.
 
     Raises:
-        ValueError: the tokenizer is neither the tiny tower's nor open_clip's BPE.
+        ValueError: the tokenizer is neither the tiny model's nor open_clip's BPE.
     """
     if isinstance(tokenizer, WordTokenizer):
         return text.lower()
@@ -30,7 +30,7 @@ def token_spans(tokenizer: Any, text: str, spans: Sequence[Span]) -> Tensor:
     Spans without a token, and those that reach beyond the context length, are left out.
 
     Args:
-        tokenizer: of the tower.
+        tokenizer: of the model.
         text: as `read_text` gives it.
         spans: first character and one past the last.
 
@@ -39,7 +39,7 @@ def token_spans(tokenizer: Any, text: str, spans: Sequence[Span]) -> Tensor:
         start token has position 0. No two are the same.
 
     Raises:
-        ValueError: the tokenizer is neither the tiny tower's nor open_clip's BPE.
+        ValueError: the tokenizer is neither the tiny model's nor open_clip's BPE.
     """
     offsets = [offset for word in _words(tokenizer, text) for offset in word]
     limit = tokenizer.context_length - 1
@@ -67,7 +67,7 @@ def _simple(tokenizer: Any) -> Any:
 
     if not isinstance(tokenizer, SimpleTokenizer) or tokenizer.reduction_fn is not None:
         raise ValueError(
-            "phrases need a tower with open_clip's BPE tokenizer that cuts texts at the end, "
-            f"got {type(tokenizer).__name__}"
+            f"tokenizer is {type(tokenizer).__name__}; expected the tiny model's, or open_clip's "
+            "BPE tokenizer that cuts texts at the end"
         )
     return tokenizer

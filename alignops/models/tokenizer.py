@@ -22,9 +22,9 @@ class WordTokenizer:
 
     def __init__(self, words: Sequence[str], context_length: int) -> None:
         if len(set(words)) != len(words):
-            raise ValueError("words holds a word twice")
+            raise ValueError("words holds a word twice; expected different ones")
         if context_length < 3:
-            raise ValueError(f"context_length is {context_length}, expected at least 3")
+            raise ValueError(f"context_length is {context_length}; expected at least 3")
         self.words = tuple(words)
         self.context_length = context_length
         self._ids = {word: i for i, word in enumerate(self.words, start=3)}

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from alignops.ops.arguments import embedding_pair
-from alignops.ops.logsumexp import scale_tensor
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.arguments import check_tensor, embedding_pair, one_of, scale_tensor
+from alignops.ops.autograd import block_second_derivative, differentiate
+from alignops.ops.errors import described, wrong_value
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import contrastive as reference
 from alignops.reference.components import accumulation_dtype
 
@@ -18,7 +19,7 @@ _REDUCTIONS = ("mean", "sum")
 def multi_positive_contrastive_loss(
     image: Tensor,
     text: Tensor,
-    text_image: Tensor,
+    image_index: Tensor,
     text_is_positive: Tensor | None = None,
     *,
     logit_scale: float | Tensor,
@@ -29,7 +30,7 @@ def multi_positive_contrastive_loss(
 
     MosaiCLIP (arXiv 2305.13812).
     With logits z[i, k] = logit_scale <image[i], text[k]>, P(i) the positive texts of image i, p(k)
-    = text_image[k]:
+    = image_index[k]:
 
         L_i2t = -mean_i mean_{k in P(i)} ( z[i, k] - logsumexp_j z[i, j] )     i with a positive
         L_t2i = -mean_{k positive} ( z[p(k), k] - logsumexp_i z[i, k] )
@@ -43,58 +44,60 @@ def multi_positive_contrastive_loss(
     Args:
         image: (B, D), float64, float32, bfloat16 or float16; L2-normalised by the caller.
         text: (T, D) of the same type and device, L2-normalised by the caller.
-        text_image: (T,) int64, the image in [0, B) that each text belongs to.
+        image_index: (T,) int64, the image in [0, B) that each text belongs to.
         text_is_positive: (T,) bool, False for a hard negative; None = all positive.
         logit_scale: inverse temperature: a float, or a 0-d tensor, with gradient.
         reduction: "mean" or "sum".
         group: torch.distributed process group to contrast over; not available yet.
 
     Returns:
-        0-d tensor: float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
+        0-d tensor; float32 for 16-bit inputs (accumulated in float32), else the inputs' type.
         Without a positive text: 0 with zero gradient.
 
     Raises:
         TypeError: an argument's type is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, `reduction` is unknown,
-            or (on the CPU) a value of `text_image` is not the index of an image.
+            `logit_scale` is a number that is not finite, or (on the CPU) a value of `image_index`
+            is not the index of an image. On a CUDA device no call waits to look at values: there it
+            is the device's own assertion.
         NotImplementedError: `group` is given.
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     if group is not None:
         raise NotImplementedError(
-            "group is given, but contrasting over a process group is not available yet; "
-            "expected None, or gather the embeddings of all ranks before the call"
+            f"group is {described(group)}; expected None, as contrasting over a process group is "
+            "not available yet: gather the embeddings of all ranks before the call"
         )
-    if reduction not in _REDUCTIONS:
-        raise ValueError(
-            f"reduction is {reduction!r}; expected one of {', '.join(map(repr, _REDUCTIONS))}"
-        )
+    one_of(reduction, "reduction", _REDUCTIONS)
     image, text = embedding_pair(image, text, ("image", "text"), dims=2)
-    _check_per_text(text_image, "text_image", torch.int64, text)
+    check_tensor(image_index, "image_index", torch.int64, text.shape[:1], text, "text")
     if text_is_positive is not None:
-        _check_per_text(text_is_positive, "text_is_positive", torch.bool, text)
+        check_tensor(text_is_positive, "text_is_positive", torch.bool, text.shape[:1], text, "text")
     scale = scale_tensor(logit_scale, "logit_scale", image)
-    loss: Tensor = torch.ops.alignops.multi_positive_contrastive_loss(
-        image, text, text_image, text_is_positive, scale, reduction
-    )[0]
+    try:
+        loss: Tensor = torch.ops.alignops.multi_positive_contrastive_loss(
+            image, text, image_index, text_is_positive, scale, reduction
+        )[0]
+    except (RuntimeError, IndexError):
+        # Looked for only now: it takes as long as a small loss, and makes the host wait for a GPU.
+        _check_images(image_index, len(image))
+        raise
     return loss
 
 
-def _check_per_text(tensor: Tensor, name: str, dtype: torch.dtype, text: Tensor) -> None:
-    if not isinstance(tensor, Tensor) or tensor.dtype != dtype:
-        given = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise TypeError(f"{name} is {given}; expected a {dtype} tensor (T,)")
-    if tensor.shape != text.shape[:1]:
-        raise ValueError(
-            f"{name} has shape {tuple(tensor.shape)}; "
-            f"expected {tuple(text.shape[:1])}, one per text"
-        )
-    if tensor.device != text.device:
-        raise ValueError(f"{name} is on {tensor.device}; expected {text.device}, as text")
+def _check_images(image_index: Tensor, images: int) -> None:
+    """Refuse an index that is of no image."""
+    if image_index.device.type != "cpu":
+        return
+    wrong = ((image_index < 0) | (image_index >= images)).nonzero()
+    if len(wrong):
+        k = int(wrong[0])
+        expected = f"the index of one of {images} images"
+        raise wrong_value(f"image_index[{k}]", image_index[k].item(), expected) from None
 
 
 def _fake(
-    image: Tensor, text: Tensor, text_image: Tensor, *unused: Any
+    image: Tensor, text: Tensor, image_index: Tensor, *unused: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     dtype = accumulation_dtype(image.dtype)
     return (
@@ -128,22 +131,20 @@ def _backward(ctx: Any, grad: Tensor, *of_denominators: Tensor) -> tuple[Tensor 
 
 define_op(
     "multi_positive_contrastive_loss",
-    "(Tensor image, Tensor text, Tensor text_image, Tensor? text_is_positive, Tensor logit_scale,"
+    "(Tensor image, Tensor text, Tensor image_index, Tensor? text_is_positive, Tensor logit_scale,"
     ' str reduction="mean") -> (Tensor loss, Tensor row, Tensor col)',
     reference=reference.multi_positive_contrastive_loss,
     fake=_fake,
 )
 define_op(
     "multi_positive_contrastive_loss_backward",
-    "(Tensor grad, Tensor image, Tensor text, Tensor text_image, Tensor? text_is_positive,"
+    "(Tensor grad, Tensor image, Tensor text, Tensor image_index, Tensor? text_is_positive,"
     " Tensor logit_scale, str reduction, Tensor row, Tensor col)"
     " -> (Tensor grad_image, Tensor grad_text, Tensor grad_scale)",
     reference=reference.multi_positive_contrastive_loss_backward,
     fake=_fake_backward,
 )
-torch.library.register_autograd(
-    "alignops::multi_positive_contrastive_loss", _backward, setup_context=_setup_context
-)
+differentiate("multi_positive_contrastive_loss", _backward, _setup_context)
 block_second_derivative(
     "multi_positive_contrastive_loss_backward", "multi_positive_contrastive_loss"
 )

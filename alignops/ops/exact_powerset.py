@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import component_pair
+from alignops.ops.autograd import block_second_derivative, differentiate
+from alignops.ops.errors import wrong_value
 from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.powerset import PowersetSimilarity
-from alignops.ops.registration import block_second_derivative, define_op
+from alignops.ops.registration import define_op
 from alignops.reference import exact_powerset as reference
 
 MAX_REGIONS = 20
@@ -42,21 +44,20 @@ def exact_powerset_similarity(
         phrase_mask: (Bt, K) bool, likewise.
 
     Returns:
-        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the
+        (r2t, t2r), each (Bi, Bt); float32 for 16-bit inputs (accumulated in float32), else the
             inputs' type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, or M > 20.
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     regions, phrases, region_mask, phrase_mask = component_pair(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
     )
     if regions.shape[1] > MAX_REGIONS:
-        raise ValueError(
-            f"regions has {regions.shape[1]} regions; "
-            f"expected at most {MAX_REGIONS}, as 2^M subsets are enumerated"
+        raise wrong_value(
+            "regions", regions, f"at most {MAX_REGIONS} regions, as 2^M subsets are enumerated"
         )
     return PowersetSimilarity(
         *torch.ops.alignops.exact_powerset_similarity(regions, phrases, region_mask, phrase_mask)
@@ -89,7 +90,5 @@ define_op(
     reference=reference.exact_powerset_similarity_backward,
     fake=pair_gradients,
 )
-torch.library.register_autograd(
-    "alignops::exact_powerset_similarity", _backward, setup_context=_setup_context
-)
+differentiate("exact_powerset_similarity", _backward, _setup_context)
 block_second_derivative("exact_powerset_similarity_backward", "exact_powerset_similarity")

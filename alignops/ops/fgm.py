@@ -1,4 +1,4 @@
-"""`alignops::fgm_similarity`: fine-grained matching, both directions in one pass."""
+"""`alignops::fgm_similarity`: late interaction (FILIP, MaxSim), both directions in one pass."""
 
 from typing import Any, NamedTuple
 
@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from alignops.ops.arguments import component_pair, needs_grad
+from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.fakes import pair_gradients, pair_scores
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import fgm as reference
 
 
 class FgmSimilarity(NamedTuple):
-    """Both directions of fine-grained matching, each (Bx, By)."""
+    """Both directions of FILIP similarity, each (Bx, By)."""
 
     x_to_y: Tensor
     y_to_x: Tensor
@@ -21,10 +22,11 @@ class FgmSimilarity(NamedTuple):
 def fgm_similarity(
     x: Tensor, y: Tensor, x_mask: Tensor | None = None, y_mask: Tensor | None = None
 ) -> FgmSimilarity:
-    """Mean over one side's components of the best match on the other, for all pairs of samples.
+    """FILIP similarity, late interaction, MaxSim in both directions, for all pairs of samples.
 
-    With s[i, j, k, l] = <x[i, k], y[j, l]> over valid k and l (FGM of ComAlign, arXiv 2409.08206;
-    FILIP):
+    The mean over one side's components of the best match on the other. With s[i, j, k, l] =
+    <x[i, k], y[j, l]> over valid k and l (FILIP, arXiv 2111.07783; ColBERT's MaxSim; FGM of
+    ComAlign, arXiv 2409.08206):
 
         x_to_y[i, j] = mean_k max_l s[i, j, k, l]        y_to_x[i, j] = mean_l max_k s[i, j, k, l]
 
@@ -41,13 +43,13 @@ def fgm_similarity(
         y_mask: (By, M) bool, likewise.
 
     Returns:
-        (x_to_y, y_to_x), each (Bx, By): float32 for 16-bit inputs (accumulated in float32), else
+        (x_to_y, y_to_x), each (Bx, By); float32 for 16-bit inputs (accumulated in float32), else
             the inputs' type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together.
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     x, y, x_mask, y_mask = component_pair(x, y, x_mask, y_mask, ("x", "y"))
     x_to_y, y_to_x, _, _ = torch.ops.alignops.fgm_similarity(x, y, x_mask, y_mask, needs_grad(x, y))
@@ -63,7 +65,8 @@ def _fake(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     x_to_y, y_to_x = pair_scores(x, y)
     if not save_argmax:
-        return x_to_y, y_to_x, *(x.new_empty(0, dtype=reference.NOTHING_SAVED) for _ in range(2))
+        nothing = x.new_empty(0, dtype=reference.NOTHING_SAVED)
+        return x_to_y, y_to_x, nothing, torch.empty_like(nothing)
     n, m = x.shape[1], y.shape[1]
     x_argmax = x.new_empty((*x_to_y.shape, n), dtype=reference.argmax_dtype(m))
     y_argmax = x.new_empty((*x_to_y.shape, m), dtype=reference.argmax_dtype(n))
@@ -96,6 +99,6 @@ define_op(
     reference=reference.fgm_similarity_backward,
     fake=pair_gradients,
 )
-torch.library.register_autograd("alignops::fgm_similarity", _backward, setup_context=_setup_context)
+differentiate("fgm_similarity", _backward, _setup_context)
 block_second_derivative("fgm_similarity_backward", "fgm_similarity")
 use_triton("fgm", "fgm_similarity", "fgm_similarity_backward")

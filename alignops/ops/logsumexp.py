@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from alignops.ops.arguments import check_mask, embedding_pair
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.arguments import check_mask, embedding_pair, scale_tensor
+from alignops.ops.autograd import block_second_derivative, differentiate
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import logsumexp as reference
 from alignops.reference.components import accumulation_dtype
 
@@ -41,13 +42,14 @@ def similarity_logsumexp(
         y_mask: (T,) bool, likewise.
 
     Returns:
-        (row (B,), col (T,)): float32 for 16-bit inputs (accumulated in float32), else the inputs'
+        (row (B,), col (T,)); float32 for 16-bit inputs (accumulated in float32), else the inputs'
             type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
-        ValueError: shapes, devices or embedding sizes do not fit together.
-        RuntimeError: a second derivative is asked for.
+        ValueError: shapes, devices or embedding sizes do not fit together, or `scale` is a number
+            that is not finite.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
     x, y = embedding_pair(x, y, ("x", "y"), dims=2)
     check_mask(x, x_mask, "x")
@@ -57,16 +59,6 @@ def similarity_logsumexp(
             x, y, scale_tensor(scale, "scale", x), x_mask, y_mask
         )
     )
-
-
-def scale_tensor(scale: float | Tensor, name: str, like: Tensor) -> Tensor:
-    """A float or 0-d tensor as a 0-d tensor of the accumulation type on the device of `like`."""
-    dtype = accumulation_dtype(like.dtype)
-    if not isinstance(scale, Tensor):
-        return torch.full((), float(scale), dtype=dtype, device=like.device)
-    if scale.dim() != 0:
-        raise ValueError(f"{name} has shape {tuple(scale.shape)}; expected a float or a 0-d tensor")
-    return scale.to(device=like.device, dtype=dtype)
 
 
 def _fake(x: Tensor, y: Tensor, *unused: Any) -> tuple[Tensor, Tensor]:
@@ -104,8 +96,6 @@ define_op(
     reference=reference.similarity_logsumexp_backward,
     fake=_fake_backward,
 )
-torch.library.register_autograd(
-    "alignops::similarity_logsumexp", _backward, setup_context=_setup_context
-)
+differentiate("similarity_logsumexp", _backward, _setup_context)
 block_second_derivative("similarity_logsumexp_backward", "similarity_logsumexp")
 use_triton("logsumexp", "similarity_logsumexp", "similarity_logsumexp_backward")

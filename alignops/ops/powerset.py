@@ -5,9 +5,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from alignops.ops.arguments import check_positive, component_pair
+from alignops.ops.arguments import (
+    component_pair,
+    number_between,
+    number_tensor,
+    positive_number,
+)
+from alignops.ops.autograd import block_second_derivative, differentiate
 from alignops.ops.fakes import pair_gradients, pair_scores
-from alignops.ops.registration import block_second_derivative, define_op, use_triton
+from alignops.ops.registration import define_op, use_triton
 from alignops.reference import powerset as reference
 
 
@@ -46,61 +52,60 @@ def powerset_similarity(
         region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not
             read.
         phrase_mask: (Bt, K) bool, likewise.
-        tau: temperature of the softplus and of the logsumexp, in units of s.
+        tau: temperature of the softplus and of the logsumexp, in units of s; a number, as it takes
+            no gradient.
         zeta: interpolation in [0, 1] between the lower bound of r2t and the upper one.
 
     Returns:
-        (r2t, t2r), each (Bi, Bt): float32 for 16-bit inputs (accumulated in float32), else the
+        (r2t, t2r), each (Bi, Bt); float32 for 16-bit inputs (accumulated in float32), else the
             inputs' type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, tau <= 0, or zeta
             outside [0, 1].
-        RuntimeError: a second derivative is asked for.
+        RuntimeError: a second derivative, or one in forward mode, is asked for.
     """
-    check_positive(tau, "tau")
-    if not 0 <= zeta <= 1:
-        raise ValueError(f"zeta is {zeta}; expected a number from 0 to 1")
+    # In double, on the CPU: the kernels read it without waiting for a device.
+    temperature = number_tensor(positive_number(tau, "tau"), torch.float64, torch.device("cpu"))
+    zeta = number_between(zeta, "zeta", 0, 1)
     regions, phrases, region_mask, phrase_mask = component_pair(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
     )
     return PowersetSimilarity(
         *torch.ops.alignops.powerset_similarity(
-            regions, phrases, region_mask, phrase_mask, tau, zeta
+            regions, phrases, region_mask, phrase_mask, temperature, zeta
         )
     )
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.tau, ctx.zeta = inputs
-    ctx.save_for_backward(*tensors, output[0])
+    *tensors, ctx.zeta = inputs
+    ctx.save_for_backward(*tensors)
 
 
 def _backward(ctx: Any, grad_r2t: Tensor, grad_t2r: Tensor) -> tuple[Tensor | None, ...]:
     grads = torch.ops.alignops.powerset_similarity_backward(
-        grad_r2t, grad_t2r, *ctx.saved_tensors, ctx.tau, ctx.zeta
+        grad_r2t, grad_t2r, *ctx.saved_tensors, ctx.zeta
     )
     return *grads, None, None, None, None
 
 
 define_op(
     "powerset_similarity",
-    "(Tensor regions, Tensor phrases, Tensor? region_mask=None, Tensor? phrase_mask=None,"
-    " float tau=0.001, float zeta=0.75) -> (Tensor r2t, Tensor t2r)",
+    "(Tensor regions, Tensor phrases, Tensor? region_mask, Tensor? phrase_mask,"
+    " Tensor tau, float zeta=0.75) -> (Tensor r2t, Tensor t2r)",
     reference=reference.powerset_similarity,
     fake=pair_scores,
 )
 define_op(
     "powerset_similarity_backward",
     "(Tensor grad_r2t, Tensor grad_t2r, Tensor regions, Tensor phrases,"
-    " Tensor? region_mask, Tensor? phrase_mask, Tensor r2t, float tau, float zeta)"
+    " Tensor? region_mask, Tensor? phrase_mask, Tensor tau, float zeta)"
     " -> (Tensor grad_regions, Tensor grad_phrases)",
     reference=reference.powerset_similarity_backward,
     fake=pair_gradients,
 )
-torch.library.register_autograd(
-    "alignops::powerset_similarity", _backward, setup_context=_setup_context
-)
+differentiate("powerset_similarity", _backward, _setup_context)
 block_second_derivative("powerset_similarity_backward", "powerset_similarity")
 use_triton("powerset", "powerset_similarity", "powerset_similarity_backward")

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from alignops.ops.arguments import one_of
+
 _references: dict[Any, Callable[..., Any]] = {}
 
 
@@ -28,10 +30,14 @@ def define_op(
     op = getattr(torch.ops.alignops, name).default
     torch.library.register_fake(qualified)(_on_one_device(op, fake))
     _references[op] = reference
+    _register_vmap(name)
 
 
 def _on_one_device(op: Any, kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """The kernel for arguments on one device; torch itself calls it where any is on its own."""
+    """The kernel for arguments on one device; torch itself calls it where any is on its own.
+
+    A 0-d tensor of the CPU goes with any device, as in torch.
+    """
     names = [argument.name for argument in op._schema.arguments]
 
     @wraps(kernel)
@@ -40,7 +46,8 @@ def _on_one_device(op: Any, kernel: Callable[..., Any]) -> Callable[..., Any]:
         tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
         (first, expected), *others = tensors.items()
         for name, tensor in others:
-            if tensor.device != expected.device:
+            is_number = tensor.dim() == 0 and tensor.device.type == "cpu"
+            if tensor.device != expected.device and not is_number:
                 raise ValueError(
                     f"{name} is on {tensor.device}; expected the device of {first}, "
                     f"{expected.device}"
@@ -65,7 +72,9 @@ def _on_cuda(module: str, name: str) -> Callable[..., Any]:
     reference = _references[getattr(torch.ops.alignops, name).default]
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(arg, Tensor) and arg.dtype == torch.float64 for arg in args):
+        # Not by a number in double, such as tau.
+        tensors = [arg for arg in args if isinstance(arg, Tensor) and arg.dim() > 0]
+        if any(tensor.dtype == torch.float64 for tensor in tensors):
             return reference(*args, **kwargs)
         if find_spec("triton") is None:
             raise ImportError(
@@ -88,10 +97,10 @@ def backend(name: str) -> Iterator[None]:
             where `backward` is called inside the block.
 
     Raises:
+        TypeError: `name` is no string.
         ValueError: another name.
     """
-    if name != "reference":
-        raise ValueError(f'name is {name!r}; expected "reference"')
+    one_of(name, "name", ("reference",))
     with _ByDefinition():  # type: ignore[no-untyped-call]
         yield
 
@@ -103,13 +112,16 @@ class _ByDefinition(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return _references.get(func, func)(*args, **kwargs or {})
 
 
-def block_second_derivative(backward_name: str, function: str) -> None:
-    """Raise a sentence where torch would silently return no second derivative."""
+def _register_vmap(name: str) -> None:
+    """Let `torch.vmap` call the op once per element: samples are what the ops batch over."""
+    op = getattr(torch.ops.alignops, name).default
 
-    def raise_sentence(ctx: Any, *grads: Any) -> None:
-        raise RuntimeError(
-            f"alignops.{function} has no second derivative: its backward was asked for a gradient "
-            "(create_graph=True). Use alignops.reference for higher derivatives of small inputs."
-        )
+    def per_element(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        results = [
+            op(*(a if d is None else a.select(d, i) for a, d in zip(args, in_dims, strict=True)))
+            for i in range(info.batch_size)
+        ]
+        stacked = tuple(torch.stack(outputs) for outputs in zip(*results, strict=True))
+        return stacked, (0,) * len(stacked)
 
-    torch.library.register_autograd(f"alignops::{backward_name}", raise_sentence)
+    torch.library.register_vmap(f"alignops::{name}", per_element)

@@ -1,11 +1,12 @@
 """`alignops::scan_similarity`: SCAN's matching, both directions in one pass, without a gradient."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alignops.ops.arguments import component_pair
+from alignops.ops.arguments import component_pair, finite_number
+from alignops.ops.autograd import refuse_gradient
 from alignops.ops.fakes import pair_scores
 from alignops.ops.registration import define_op, use_triton
 from alignops.reference import scan as reference
@@ -44,28 +45,21 @@ def scan_similarity(
         x_mask: (Bx, N) bool, True = valid; None = all valid. Values of invalid components are not
             read.
         y_mask: (By, M) bool, likewise.
-        negative_slope: of the leaky ReLU.
+        negative_slope: of the leaky ReLU; a finite number, as it takes no gradient.
 
     Returns:
-        (x_to_y, y_to_x), each (Bx, By): float32 for 16-bit inputs (accumulated in float32), else
+        (x_to_y, y_to_x), each (Bx, By); float32 for 16-bit inputs (accumulated in float32), else
             the inputs' type.
 
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
-        ValueError: shapes, devices or embedding sizes do not fit together.
+        ValueError: shapes, devices or embedding sizes do not fit together, or `negative_slope` is
+            not finite.
         RuntimeError: a gradient is asked for: relations are taken of detached features.
     """
+    slope = finite_number(negative_slope, "negative_slope")
     x, y, x_mask, y_mask = component_pair(x, y, x_mask, y_mask, ("x", "y"))
-    return ScanSimilarity(
-        *torch.ops.alignops.scan_similarity(x, y, x_mask, y_mask, float(negative_slope))
-    )
-
-
-def _refuse_gradient(ctx: Any, *grads: Tensor) -> None:
-    raise RuntimeError(
-        "alignops.scan_similarity has no gradient; detach its inputs, or use "
-        "alignops.reference.scan.scan_similarity on small ones"
-    )
+    return ScanSimilarity(*torch.ops.alignops.scan_similarity(x, y, x_mask, y_mask, slope))
 
 
 define_op(
@@ -75,5 +69,8 @@ define_op(
     reference=reference.scan_similarity,
     fake=pair_scores,
 )
-torch.library.register_autograd("alignops::scan_similarity", _refuse_gradient)
+refuse_gradient(
+    "scan_similarity",
+    "detach its inputs, or use alignops.reference.scan.scan_similarity on small ones",
+)
 use_triton("scan", "scan_similarity")

@@ -1,7 +1,7 @@
 """MosaiCLIP's loss of images with several texts each (arXiv 2305.13812).
 
-Shapes: image (B, D), text (T, D), text_image (T,) int64 in [0, B), text_is_positive (T,) bool or
-None, logit_scale (). With z[i, k] = logit_scale <image[i], text[k]>, p(k) = text_image[k], and the
+Shapes: image (B, D), text (T, D), image_index (T,) int64 in [0, B), text_is_positive (T,) bool or
+None, logit_scale (). With z[i, k] = logit_scale <image[i], text[k]>, p(k) = image_index[k], and the
 weights below:
 
     loss = sum_k of_image[k] (row[p(k)] - z[p(k), k]) + of_text[k] (col[k] - z[p(k), k])
@@ -27,33 +27,33 @@ class Weights(NamedTuple):
 
 
 def weights(
-    like: Tensor, text_image: Tensor, text_is_positive: Tensor | None, reduction: str
+    like: Tensor, image_index: Tensor, text_is_positive: Tensor | None, reduction: str
 ) -> Weights:
     """Of all texts, as many images, and in the type, as `like` (B,) has."""
     if text_is_positive is None:
-        positive = like.new_ones(text_image.shape)
+        positive = like.new_ones(image_index.shape)
     else:
         positive = text_is_positive.to(like.dtype)
-    positives = torch.zeros_like(like).index_add(0, text_image, positive)
+    positives = torch.zeros_like(like).index_add(0, image_index, positive)
     of_row, of_text = (positives > 0) / 2, positive / 2
     if reduction == "mean":
         of_row = of_row / (positives > 0).sum().clamp(min=1)
         of_text = of_text / positive.sum().clamp(min=1)
     of_row = of_row.to(like.dtype)
     shares = of_row / positives.clamp(min=1)
-    return Weights(of_row, positive * shares.index_select(0, text_image), of_text)
+    return Weights(of_row, positive * shares.index_select(0, image_index), of_text)
 
 
-def total(weights: Weights, row: Tensor, col: Tensor, own: Tensor, text_image: Tensor) -> Tensor:
+def total(weights: Weights, row: Tensor, col: Tensor, own: Tensor, image_index: Tensor) -> Tensor:
     """The loss, from the denominators and `own` (T,), each text's logit with its image."""
-    of_images = weights.of_image * (row.index_select(0, text_image) - own)
+    of_images = weights.of_image * (row.index_select(0, image_index) - own)
     return (of_images + weights.of_text * (col - own)).sum()
 
 
 def multi_positive_contrastive_loss(
     image: Tensor,
     text: Tensor,
-    text_image: Tensor,
+    image_index: Tensor,
     text_is_positive: Tensor | None,
     logit_scale: Tensor,
     reduction: str = "mean",
@@ -61,16 +61,16 @@ def multi_positive_contrastive_loss(
     """(loss (), row (B,), col (T,)); the backward takes the last two."""
     z = logit_scale * (accumulated(image, None) @ accumulated(text, None).mT)
     row, col = torch.logsumexp(z, 1), torch.logsumexp(z, 0)
-    own = z[text_image, torch.arange(len(text), device=text.device)]
-    of = weights(row, text_image, text_is_positive, reduction)
-    return total(of, row, col, own, text_image), row, col
+    own = z[image_index, torch.arange(len(text), device=text.device)]
+    of = weights(row, image_index, text_is_positive, reduction)
+    return total(of, row, col, own, image_index), row, col
 
 
 def multi_positive_contrastive_loss_backward(
     grad: Tensor,
     image: Tensor,
     text: Tensor,
-    text_image: Tensor,
+    image_index: Tensor,
     text_is_positive: Tensor | None,
     logit_scale: Tensor,
     reduction: str,
@@ -80,9 +80,9 @@ def multi_positive_contrastive_loss_backward(
     """Gradients of image, text and logit_scale."""
     images, texts = accumulated(image, None), accumulated(text, None)
     z = logit_scale * (images @ texts.mT)
-    of = weights(row, text_image, text_is_positive, reduction)
+    of = weights(row, image_index, text_is_positive, reduction)
     of_z = of.of_row[:, None] * torch.exp(z - row[:, None]) + of.of_text * torch.exp(z - col)
-    of_z[text_image, torch.arange(len(text), device=text.device)] -= of.of_image + of.of_text
+    of_z[image_index, torch.arange(len(text), device=text.device)] -= of.of_image + of.of_text
     of_z = grad * of_z
     grad_image = of_z @ texts
     grad_scale = (grad_image * images).sum()

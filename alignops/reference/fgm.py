@@ -44,7 +44,7 @@ def fgm_similarity(
     y_to_x, y_argmax = _mean_of_max(s.mT, y_valid[None], x_valid[:, None])
     if not save_argmax:
         nothing = x_argmax.new_empty(0, dtype=NOTHING_SAVED)
-        return x_to_y, y_to_x, nothing, nothing.clone()
+        return x_to_y, y_to_x, nothing, torch.empty_like(nothing)
     return (
         x_to_y,
         y_to_x,

@@ -6,10 +6,12 @@ phrase B>.
     NLA-T1: t2r = mean_B sum_m tau * softplus(s / tau)
     NLA-T2: r2t = tau * logsumexp_B( 1/tau * sum_m [ s/2 + zeta * tau * logcosh(s / (2 tau)) ] )
 
-Both are written with one exponential, e = exp(-|s| / tau), which never overflows:
+Both follow from one exponential, e = exp(-|s| / tau), which never overflows:
 
     tau * softplus(s / tau)        = max(s, 0) + tau * log1p(e)
-    tau * logcosh(s / (2 tau))     = |s|/2 - tau * log 2 + tau * log1p(e)
+    tau * logcosh(s / (2 tau))     = tau * softplus(s / tau) - s/2 - tau * log 2
+
+Where |s| < tau / 2 the second line would cancel: logcosh is log1p(cosh - 1) there.
 
 A pair without a valid region or without a valid phrase scores 0 with zero gradient.
 """
@@ -27,10 +29,11 @@ def powerset_similarity(
     phrases: Tensor,
     region_mask: Tensor | None = None,
     phrase_mask: Tensor | None = None,
-    tau: float = 0.001,
+    tau: float | Tensor = 0.001,
     zeta: float = 0.75,
 ) -> tuple[Tensor, Tensor]:
     """(r2t, t2r), both (Bi, Bt)."""
+    tau = float(tau)
     s, region_valid, phrase_valid = _similarities(regions, phrases, region_mask, phrase_mask)
     pair_valid = region_valid.any(-1)[:, None] & phrase_valid.any(-1)
     upper, node = _aggregate(s, region_valid, tau, zeta)
@@ -46,15 +49,15 @@ def powerset_similarity_backward(
     phrases: Tensor,
     region_mask: Tensor | None,
     phrase_mask: Tensor | None,
-    r2t: Tensor,
-    tau: float,
+    tau: float | Tensor,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of regions and phrases; r2t is the forward's result."""
+    """Gradients of regions and phrases."""
+    tau = float(tau)
     s, region_valid, phrase_valid = _similarities(regions, phrases, region_mask, phrase_mask)
     pair_valid = region_valid[:, None, :, None] & phrase_valid[None, :, None, :]
     _, node = _aggregate(s, region_valid, tau, zeta)
-    chosen = torch.exp((node - r2t.unsqueeze(-1)) / tau)
+    chosen = torch.softmax(node.masked_fill(~phrase_valid, -torch.inf) / tau, -1)
     through_r2t = (
         (grad_r2t.unsqueeze(-1) * chosen).unsqueeze(-2) * (1 + zeta * torch.tanh(s / (2 * tau))) / 2
     )
@@ -76,8 +79,13 @@ def _similarities(
 
 def _aggregate(s: Tensor, region_valid: Tensor, tau: float, zeta: float) -> tuple[Tensor, Tensor]:
     """Per node (Bi, Bt, K): the sums over valid regions inside NLA-T1 and NLA-T2."""
-    log1p = tau * torch.log1p(torch.exp(-s.abs() / tau))
-    softplus = s.clamp(min=0) + log1p
-    bracket = s / 2 + zeta * (s.abs() / 2 - tau * math.log(2) + log1p)
+    near = s.abs() < tau / 2
+    # Autograd goes through both branches: that of small s must be finite for all.
+    cosh_minus_1 = 2 * torch.sinh((s / (4 * tau)).clamp(-1, 1)) ** 2
+    log1p = torch.log1p(torch.where(near, cosh_minus_1, torch.exp(-s.abs() / tau)))
+    upper = torch.where(near, s / 2, s.clamp(min=0)) + tau * log1p
+    log_two = torch.full_like(s, tau * math.log(2))
+    softplus = upper + log_two.where(near, 0)
+    bracket = zeta * (upper - log_two.where(~near, 0)) + (1 - zeta) / 2 * s
     invalid = ~region_valid[:, None, :, None]
     return softplus.masked_fill(invalid, 0).sum(-2), bracket.masked_fill(invalid, 0).sum(-2)

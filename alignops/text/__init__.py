@@ -1,6 +1,12 @@
-"""Caption to structure: entities with attributes, and the relations between them."""
+"""Captions to structure: graphs of entities and relations, and phrases.
 
-from alignops.text.parse import parse_captions
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+`rules/` holds what the parser knows, `negatives/` what false captions are made of. This room
+imports nothing of the library but `cache_folder`, and no tensor; only `rules/` imports spaCy, when
+the first caption is parsed.
+"""
 
-__all__ = ["Entity", "Relation", "SceneGraph", "parse_captions"]
+from alignops.text.graph import Entity, Relation, SceneGraph
+from alignops.text.parse import find_phrases, parse_captions
+from alignops.text.phrase import Phrase
+
+__all__ = ["Entity", "Phrase", "Relation", "SceneGraph", "find_phrases", "parse_captions"]

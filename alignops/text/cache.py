@@ -1,101 +1,131 @@
-"""Graphs on disk, so that no caption is parsed twice.
+"""Parses on disk, so that no caption is parsed twice.
 
-A cache is a folder with one file per parser, to which every parsed batch is appended:
-
-    <folder>/<parser identity>.graphs
-
-A line holds the key of a caption, a checksum of the rest, and the graph as JSON. A batch is one
-write that begins with a line break: an interrupted write breaks no line but its own, and processes
-that share the folder of a local file system do not tear each other's lines. A line that does not
-agree with its checksum is reported, and its caption is parsed again.
+A cache is a folder with one SQLite file per parser, and in it a table per structure. Every batch is
+one transaction, so that processes may share the folder of a local file system and be killed at any
+time. A cache that fails costs time, never a result: a damaged file is deleted, a damaged row is
+parsed again, one that cannot be opened is left alone. Each of these is a warning.
 """
 
 import json
+import sqlite3
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Generic, TypeVar
 from zlib import crc32
 
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.rules.identity import parser_key
+from alignops.text.structures import FORMAT, Structure
+
+T = TypeVar("T")
+Result = TypeVar("Result")
+Row = tuple[bytes, int, bytes]
+"""Key of a caption, checksum of what follows, structure as JSON."""
+
+# Of another process: it holds the file for milliseconds, on a busy disk for longer.
+_SECONDS_TO_WAIT = 60.0
+# SQLite before 3.32 takes at most 999.
+_KEYS_PER_QUERY = 900
 
 
-class GraphCache:
-    """The graphs of the captions that one parser has parsed.
+class ParseCache(Generic[T]):
+    """The captions that the installed parser has parsed into one structure.
 
     Attributes:
         path: the file.
     """
 
-    def __init__(self, folder: Path, identity: str) -> None:
+    def __init__(self, folder: Path, structure: Structure[T]) -> None:
         """Name the file; nothing is read or written.
 
         Args:
-            folder: made when first written to.
-            identity: of the parser, see `parser_identity`; another one has another file.
-        """
-        self.path = folder / f"{identity}.graphs"
+            folder: made when first used.
+            structure: what is kept.
 
-    def read(self, captions: Iterable[str]) -> dict[str, SceneGraph]:
-        """Look captions up; those that were never parsed are left out.
+        Raises:
+            ImportError: no English spaCy model is installed.
+        """
+        self.path = folder / f"{parser_key()}.{FORMAT}.sqlite"
+        self._structure = structure
+        self._is_usable = True
+
+    def read(self, captions: Iterable[str]) -> dict[str, T]:
+        """Look captions up; those that are not there are left out.
 
         Warns:
-            UserWarning: names the file and the line where one is broken.
+            UserWarning: the file, or a part of it, cannot be used.
         """
-        if not self.path.exists():
-            return {}
         wanted = {_key(caption): caption for caption in captions}
-        found = {}
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                key, _, rest = line.rstrip(b"\n").partition(b" ")
-                checksum, _, content = rest.partition(b" ")
-                if not key:
-                    continue
-                if checksum != _checksum(content):
-                    _warn(self.path, number)
-                elif key in wanted:
-                    found[wanted[key]] = _decode(content)
-        return found
+        rows = self._with_file(lambda file: list(self._select(file, list(wanted)))) or []
+        sound = [(key, content) for key, checksum, content in rows if checksum == crc32(content)]
+        if broken := len(rows) - len(sound):
+            _warn(f"{self.path} holds {broken} damaged parses; these captions are parsed again")
+        return {wanted[key]: self._structure.decode(json.loads(text)) for key, text in sound}
 
-    def append(self, graphs: Mapping[str, SceneGraph]) -> None:
-        """Keep the graphs of a batch of captions, in one write."""
+    def write(self, parses: Mapping[str, T]) -> None:
+        """Keep what a batch of captions was parsed into: all of it, or nothing.
+
+        Warns:
+            UserWarning: the file cannot be used.
+        """
+        rows = [self._row(caption, structure) for caption, structure in parses.items()]
+        self._with_file(lambda file: self._insert(file, rows))
+
+    def _row(self, caption: str, structure: T) -> Row:
+        encoded = self._structure.encode(structure)
+        content = json.dumps(encoded, separators=(",", ":")).encode()
+        return _key(caption), crc32(content), content
+
+    def _select(self, file: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[Row]:
+        for start in range(0, len(keys), _KEYS_PER_QUERY):
+            some = keys[start : start + _KEYS_PER_QUERY]
+            places = ",".join("?" * len(some))
+            query = f"SELECT key, checksum, content FROM {self._structure.name} WHERE key IN"
+            yield from file.execute(f"{query} ({places})", some)
+
+    def _insert(self, file: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        with file:
+            query = f"INSERT OR REPLACE INTO {self._structure.name} VALUES (?, ?, ?)"
+            file.executemany(query, rows)
+
+    def _with_file(self, act: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """Open the file and act on it; None where that fails."""
+        if not self._is_usable:
+            return None
+        try:
+            with closing(self._open()) as file:
+                return act(file)
+        except (OSError, sqlite3.OperationalError) as error:
+            self._is_usable = False
+            _warn(f"{self.path} cannot be used ({error}); captions are parsed without a cache")
+        except sqlite3.DatabaseError as error:
+            self._delete()
+            _warn(f"{self.path} is damaged ({error}); it was deleted and is built anew")
+        return None
+
+    def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = b"".join(b"%b %b\n" % (_key(c), _sealed(graph)) for c, graph in graphs.items())
-        with self.path.open("ab", buffering=0) as file:
-            file.write(b"\n" + lines)
+        file = sqlite3.connect(self.path, timeout=_SECONDS_TO_WAIT)
+        columns = "key BLOB PRIMARY KEY, checksum INTEGER, content BLOB"
+        try:
+            file.execute(f"CREATE TABLE IF NOT EXISTS {self._structure.name} ({columns})")
+        except sqlite3.Error:
+            file.close()
+            raise
+        return file
 
-
-def _warn(path: Path, number: int) -> None:
-    message = f"{path}, line {number} is broken; its caption is parsed again when asked for"
-    warnings.warn(message, stacklevel=4)
+    def _delete(self) -> None:
+        journal = self.path.with_name(f"{self.path.name}-journal")
+        for path in (journal, self.path):  # a journal must not meet a file that it is not of
+            with suppress(OSError):
+                path.unlink()
 
 
 def _key(caption: str) -> bytes:
-    return sha256(caption.encode(errors="surrogatepass")).hexdigest()[:32].encode()
+    return sha256(caption.encode()).digest()[:16]
 
 
-def _sealed(graph: SceneGraph) -> bytes:
-    content = _encode(graph)
-    return _checksum(content) + b" " + content
-
-
-def _checksum(content: bytes) -> bytes:
-    return b"%08x" % crc32(content)
-
-
-def _encode(graph: SceneGraph) -> bytes:
-    entities = [(one.noun, one.attributes, one.span, one.count) for one in graph.entities]
-    relations = [(one.subject, one.predicate, one.object) for one in graph.relations]
-    return json.dumps([entities, relations], separators=(",", ":")).encode()
-
-
-def _decode(content: bytes) -> SceneGraph:
-    entities, relations = json.loads(content)
-    return SceneGraph(
-        entities=tuple(
-            Entity(noun, tuple(attributes), tuple(span), count)
-            for noun, attributes, span, count in entities
-        ),
-        relations=tuple(Relation(*relation) for relation in relations),
-    )
+def _warn(message: str) -> None:
+    warnings.warn(message, stacklevel=2)

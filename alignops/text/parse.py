@@ -1,83 +1,136 @@
-"""Captions to scene graphs, in batches and in parallel."""
+"""Captions to graphs or phrases: from the cache, here, or in several processes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
+from typing import Literal, TypeVar
 
-from rich.console import Console
-from rich.progress import track
+from alignops.cache_folder import cache_folder
+from alignops.text.cache import ParseCache
+from alignops.text.graph import SceneGraph
+from alignops.text.phrase import Phrase
+from alignops.text.processes import available_processors, parse_in_processes
+from alignops.text.structures import GRAPHS, PHRASES, Structure
 
-from alignops.text.cache import GraphCache
-from alignops.text.identity import parser_identity
-from alignops.text.scene_graph import SceneGraph
+T = TypeVar("T")
+Cache = str | Path | Literal[False] | None
 
+# Captions parsed together, and kept together.
+BATCH = 256
+# A process takes seconds to start, which is time for thousands of captions.
+LEAST_PER_PROCESS = 4096
+# This process decodes and keeps what the others parse: beyond about so many, they wait for it.
+MOST_PROCESSES = 16
 # Fewer captions are parsed within seconds, where a progress bar would only flicker.
 MANY = 10_000
 
 
 def parse_captions(
-    captions: Sequence[str],
-    *,
-    batch_size: int = 256,
-    processes: int = 1,
-    cache: str | Path | None = None,
+    captions: Sequence[str], *, processes: int | None = None, cache: Cache = None
 ) -> list[SceneGraph]:
     """Extract the entities and relations of each caption.
 
-    spaCy and its model are loaded by the first call that has captions to parse, once per process.
-    A caption that stands there twice is parsed once.
+    spaCy and its model are loaded when there is a caption to parse, once per process. A caption
+    that stands there twice is parsed once.
 
     Args:
         captions: English captions. An empty or blank one gives an empty graph.
-        batch_size: captions parsed together.
-        processes: worker processes; 1 parses in this one. More are spawned, so a script that asks
-            for them keeps its own work under `if __name__ == "__main__":`.
-        cache: a folder where graphs are kept and looked up, by caption and parser; made if missing.
-            Every batch is kept as soon as it is parsed.
+        processes: most worker processes; None = one per processor, up to 16. Captions that are too
+            few to be worth the seconds of their start are parsed in this process.
+        cache: folder where graphs are kept and looked up, by caption and parser; None = "parses" in
+            the user's cache (`alignops.cache_folder`), False = no cache. Every batch is kept as
+            soon as it is parsed.
 
     Returns:
-        One graph per caption, in the same order.
+        One graph per caption, in the same order, the same for any number of processes.
 
     Raises:
-        TypeError: if `captions` is a single string, or one of them is not a string.
-        ValueError: if `batch_size` or `processes` is less than 1.
-        ImportError: if no English spaCy model is installed.
+        TypeError: `captions` is a single string, or one of them is not a string.
+        ValueError: `processes` is less than 1, or a caption is no Unicode text.
+        ImportError: no English spaCy model is installed.
+
+    Warns:
+        UserWarning: the cache is damaged or cannot be used; its captions are parsed again.
     """
-    _check(captions, batch_size, processes)
-    store = None if cache is None else GraphCache(Path(cache), parser_identity())
-    graphs = {} if store is None else store.read(captions)
-    new = [caption for caption in dict.fromkeys(captions) if caption not in graphs]
-    batches = [new[start : start + batch_size] for start in range(0, len(new), batch_size)]
-    parsed: Iterable[list[SceneGraph]] = _parse_batches(batches, processes)
-    if len(new) >= MANY:
-        parsed = track(parsed, "Parsing captions", len(batches), console=Console(stderr=True))
-    for batch, found in zip(batches, parsed, strict=True):
-        fresh = dict(zip(batch, found, strict=True))
+    return _parse(GRAPHS, captions, processes, cache)
+
+
+def find_phrases(
+    captions: Sequence[str], *, processes: int | None = None, cache: Cache = None
+) -> list[tuple[Phrase, ...]]:
+    """List the phrases of captions, the whole of each among them.
+
+    Args:
+        captions: English captions.
+        processes: as for `parse_captions`.
+        cache: as for `parse_captions`.
+
+    Returns:
+        Per caption its phrases by their begin, the longer first; no two have the same span. None
+        for a caption without words.
+
+    Raises:
+        TypeError, ValueError, ImportError: as for `parse_captions`, which warns alike.
+    """
+    return _parse(PHRASES, captions, processes, cache)
+
+
+def _parse(
+    structure: Structure[T], captions: Sequence[str], processes: int | None, cache: Cache
+) -> list[T]:
+    _check(captions, processes)
+    if not captions:
+        return []
+    store = None if cache is False else ParseCache(_folder(cache), structure)
+    distinct = dict.fromkeys(captions)
+    parses = {} if store is None else store.read(distinct)
+    for batch in _parse_new(structure, [c for c in distinct if c not in parses], processes):
         if store is not None:
-            store.append(fresh)
-        graphs.update(fresh)
-    return [graphs[caption] for caption in captions]
+            store.write(batch)
+        parses.update(batch)
+    return [parses[caption] for caption in captions]
 
 
-def _parse_batches(batches: Sequence[Sequence[str]], processes: int) -> Iterator[list[SceneGraph]]:
-    if not batches:
-        return
-    from alignops.text.extraction import extract  # imports spaCy
+def _parse_new(
+    structure: Structure[T], captions: Sequence[str], processes: int | None
+) -> Iterator[dict[str, T]]:
+    """Yield what batches of captions are parsed into, with a progress bar for many."""
+    batches = [captions[start : start + BATCH] for start in range(0, len(captions), BATCH)]
+    most = processes or min(available_processors(), MOST_PROCESSES)
+    count = min(most, len(captions) // LEAST_PER_PROCESS)
+    parsed: Iterable[list[T]]
+    if count > 1:
+        parsed = parse_in_processes(structure, batches, count)
+    else:
+        parsed = map(structure.parse, batches)
+    if len(captions) >= MANY:
+        parsed = _with_progress(parsed, len(batches))
+    for batch, parses in zip(batches, parsed, strict=True):
+        yield dict(zip(batch, parses, strict=True))
 
-    if processes == 1:
-        yield from map(extract, batches)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(extract, batches)
+
+def _with_progress(parsed: Iterable[list[T]], batches: int) -> Iterable[list[T]]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(parsed, "Parsing captions", batches, console=Console(stderr=True))
 
 
-def _check(captions: Sequence[str], batch_size: int, processes: int) -> None:
+def _folder(cache: str | Path | None) -> Path:
+    return cache_folder("parses") if cache is None else Path(cache)
+
+
+def _has_surrogates(caption: str) -> bool:
+    """Tell what UTF-8 cannot write, and so spaCy not read; JSON from the web may hold it."""
+    return any("\ud800" <= character <= "\udfff" for character in caption)
+
+
+def _check(captions: Sequence[str], processes: int | None) -> None:
     if isinstance(captions, str):
-        raise TypeError(f"captions must be a sequence of strings, got one string: {captions!r}")
+        raise TypeError(f"captions is {captions!r}; expected a sequence of strings")
     for index, caption in enumerate(captions):
         if not isinstance(caption, str):
-            raise TypeError(f"captions[{index}] must be a string, got {type(caption).__name__}")
-    for name, value in (("batch_size", batch_size), ("processes", processes)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+            raise TypeError(f"captions[{index}] is {caption!r}; expected a string")
+        if not caption.isascii() and _has_surrogates(caption):
+            raise ValueError(f"captions[{index}] is {caption!r}; expected no lone surrogates")
+    if processes is not None and processes < 1:
+        raise ValueError(f"processes is {processes}; expected at least 1")

@@ -1,7 +1,15 @@
 """Graphs to sentences, for texts that no one wrote: sub-graphs and their negatives."""
 
-from alignops.text.lexicon import UNCOUNTED
-from alignops.text.scene_graph import Entity, SceneGraph
+from alignops.text.graph import Entity, SceneGraph
+
+# Nouns that take no "a", besides those in -s.
+UNCOUNTED = frozenset(
+    {"people", "men", "women", "children", "feet", "teeth", "geese", "mice", "sheep", "cattle"}
+    | {"police", "food", "water", "grass", "snow", "sand", "wood", "metal", "fruit", "bread"}
+    | {"cheese", "meat", "rice", "luggage", "furniture", "equipment", "traffic", "clothing"}
+    | {"graffiti", "broccoli", "dirt", "mud", "ice", "smoke", "hair", "baseball", "tennis"}
+    | {"soccer", "football", "frisbee"}
+)
 
 
 def sentence(graph: SceneGraph) -> str:

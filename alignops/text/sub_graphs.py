@@ -5,7 +5,7 @@ Objects keep all their attributes.
 
 from dataclasses import replace
 
-from alignops.text.scene_graph import Relation, SceneGraph
+from alignops.text.graph import Relation, SceneGraph
 
 
 def one_object_graphs(graph: SceneGraph) -> list[SceneGraph]:

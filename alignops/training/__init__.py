@@ -1,6 +1,7 @@
 """The one training loop of all methods: configuration, checkpoints, log."""
 
-from alignops.training.config import LoopConfig, OptimizerConfig
+from alignops.training.config import LoopConfig, OptimizerConfig, TrainingConfig
+from alignops.training.fit import Recipe, fit
 from alignops.training.interruption import Interrupted
 from alignops.training.loop import Examples, train
 from alignops.training.run import Run
@@ -12,6 +13,9 @@ __all__ = [
     "Interrupted",
     "LoopConfig",
     "OptimizerConfig",
+    "Recipe",
     "Run",
+    "TrainingConfig",
+    "fit",
     "train",
 ]

@@ -1,6 +1,6 @@
 """The settings that every method shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -29,6 +29,10 @@ class OptimizerConfig:
     clip_norm: float = 1.0
 
 
+WITHOUT_INFLUENCE = frozenset({"loop.log_every", "loop.checkpoint_every", "loop.workers"})
+"""Settings that a run may be taken up with other values of: they change no result."""
+
+
 @dataclass(frozen=True)
 class LoopConfig:
     """The course of a training.
@@ -55,6 +59,19 @@ class LoopConfig:
         """Refuse what no training can run with."""
         for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
-                raise ValueError(f"loop.{name} is {getattr(self, name)}, expected at least 1")
+                raise ValueError(f"loop.{name} is {getattr(self, name)}; expected at least 1")
         if self.workers < 0:
-            raise ValueError(f"loop.workers is {self.workers}, expected at least 0")
+            raise ValueError(f"loop.workers is {self.workers}; expected at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """What every method's configuration begins with.
+
+    Attributes:
+        loop: length, batch, seed.
+        optimizer: AdamW and its schedule.
+    """
+
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

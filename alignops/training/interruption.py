@@ -1,7 +1,9 @@
 """Ctrl-C between steps rather than within one."""
 
 import signal
+import threading
 from types import FrameType, TracebackType
+from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
@@ -11,7 +13,8 @@ class Interrupted(KeyboardInterrupt):
 class InterruptGuard:
     """Remembers SIGINT and SIGTERM while it is entered, so that the loop can finish its step.
 
-    A second signal is obeyed at once.
+    A second signal is obeyed at once. Outside the main thread, which alone can take signals, it
+    remembers nothing.
 
     Attributes:
         asked: whether a signal has come.
@@ -21,10 +24,13 @@ class InterruptGuard:
 
     def __init__(self) -> None:
         self.asked = False
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "InterruptGuard":
         """Take over the signals."""
-        self._before = [signal.signal(number, self._remember) for number in self._SIGNALS]
+        if threading.current_thread() is threading.main_thread():
+            for number in self._SIGNALS:
+                self._before[number] = signal.signal(number, self._remember)
         return self
 
     def __exit__(
@@ -34,8 +40,9 @@ class InterruptGuard:
         traceback: TracebackType | None,
     ) -> None:
         """Give the signals back."""
-        for number, handler in zip(self._SIGNALS, self._before, strict=True):
-            signal.signal(number, handler)
+        for number, handler in self._before.items():
+            # None: one that C set, which Python cannot set again.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

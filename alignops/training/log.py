@@ -1,11 +1,12 @@
-"""The log of a training: JSON lines, TensorBoard, and the progress bar."""
+"""The log of a training: JSON lines, TensorBoard, and the progress shown."""
 
 import json
+import math
 from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from alignops.atomic_files import replacing_file
+from alignops.progress import open_progress
 
 
 class Log:
@@ -21,19 +22,11 @@ class Log:
         _truncate(path, start)
         self._file = path.open("a", buffering=1)
         self._board = SummaryWriter(path.parent / "tensorboard", purge_step=start + 1)
-        self._progress = Progress(
-            TextColumn(title),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True),
-        )
-        self._task = self._progress.add_task("", total=steps, completed=start, figures="")
+        self._progress = open_progress(title, steps, start)
 
     def __enter__(self) -> "Log":
-        """Show the progress bar."""
-        self._progress.start()
+        """Show the progress."""
+        self._progress.__enter__()
         return self
 
     def __exit__(
@@ -43,28 +36,34 @@ class Log:
         traceback: TracebackType | None,
     ) -> None:
         """Close the files."""
-        self._progress.stop()
+        self._progress.__exit__(kind, error, traceback)
         self._file.close()
         self._board.close()
 
     def advance(self) -> None:
-        """Move the progress bar by a step."""
-        self._progress.advance(self._task)
+        """Move the progress by a step."""
+        self._progress.advance()
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """Record figures after `step` steps."""
         self._file.write(json.dumps({"step": step, **figures}) + "\n")
         for name, value in figures.items():
             self._board.add_scalar(name, value, step)
-        self._progress.update(self._task, figures=f"loss {figures['loss']:.3f}")
+        self._progress.show(f"loss {figures['loss']:.3f}")
 
 
 def _truncate(path: Path, start: int) -> None:
     if not path.is_file():
         return
-    # A line that a killed run wrote in part is no JSON; it is the last one.
-    whole = [line for line in path.read_text().splitlines() if line.endswith("}")]
-    kept = [line for line in whole if json.loads(line)["step"] <= start]
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in kept))
-    temporary.replace(path)
+    lines = path.read_text(errors="replace").split("\n")
+    kept = [line for line in lines if _step_of(line) <= start]
+    with replacing_file(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in kept))
+
+
+def _step_of(line: str) -> float:
+    """Find the step of a line; one that a killed run wrote in part belongs to no step."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
+        return math.inf

@@ -11,11 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from alignops.training.checkpoint import Checkpoints
 from alignops.training.config import LoopConfig, OptimizerConfig
+from alignops.training.finite_guard import FiniteGuard, require_finite_weights
 from alignops.training.interruption import Interrupted, InterruptGuard
 from alignops.training.log import Log
 from alignops.training.optimizer import build_optimizer, build_scheduler
 from alignops.training.run import Run
 from alignops.training.sampler import Example, StepSampler
+from alignops.training.state import TrainingState
 
 
 class Examples(Protocol):
@@ -66,10 +68,11 @@ def train(
     torch.manual_seed(loop.seed)
     adamw = build_optimizer(objective, optimizer)
     schedule = build_scheduler(adamw, optimizer, loop.steps)
+    state = TrainingState(objective, adamw, schedule, accelerator.scaler)
     module, adamw = accelerator.prepare(objective, adamw)
-    accelerator.register_for_checkpointing(schedule)
-    checkpoints = Checkpoints(run.checkpoints, accelerator)
+    checkpoints = Checkpoints(run.checkpoints, state)
     start = checkpoints.load_latest()
+    guard = FiniteGuard(accelerator.device)
     batches = _batches(examples, collate, loop, start)
 
     module.train()
@@ -77,6 +80,7 @@ def train(
         for step, batch in enumerate(batches, start=start + 1):
             terms = module(send_to_device(batch, accelerator.device))
             loss = torch.stack(list(terms.values())).sum()
+            guard.watch(step, loss)
             adamw.zero_grad()
             accelerator.backward(loss)
             if optimizer.clip_norm:
@@ -86,8 +90,11 @@ def train(
             schedule.step()
             log.advance()
             if step % loop.log_every == 0 or step == loop.steps:
-                log.write(step, {"loss": _finite(loss, step), **_floats(terms), "lr": rate})
+                guard.check()
+                log.write(step, {"loss": loss.item(), **_floats(terms), "lr": rate})
             if step % loop.checkpoint_every == 0 or step == loop.steps or interrupt.asked:
+                guard.check()
+                require_finite_weights(objective, step)
                 checkpoints.save(step)
             if interrupt.asked and step < loop.steps:
                 raise Interrupted
@@ -112,9 +119,3 @@ def _batches(
 
 def _floats(terms: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: term.item() for name, term in terms.items()} if len(terms) > 1 else {}
-
-
-def _finite(loss: Tensor, step: int) -> float:
-    if not torch.isfinite(loss):
-        raise ValueError(f"the loss is {loss.item()} at step {step}; try a smaller optimizer.lr")
-    return loss.item()

@@ -1,12 +1,14 @@
 """A run folder: the configuration, the log, the checkpoints and the model of one training."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from alignops.atomic_files import replacing_folder, write_text
+from alignops.training.config import WITHOUT_INFLUENCE
 
 _CONFIG, _LOG = "config.yaml", "log.jsonl"
 
@@ -25,6 +27,9 @@ class Run:
     def open(cls, folder: Path, method: str, config: Mapping[str, Any]) -> "Run":
         """Begin a run, or take up one that was interrupted.
 
+        Settings that change no result (`WITHOUT_INFLUENCE`) may differ from those of the run that
+        is taken up; it goes on with, and keeps, the new ones.
+
         Args:
             folder: created if it is not there.
             method: name of the method, kept with the configuration.
@@ -36,12 +41,12 @@ class Run:
         run = cls(folder)
         wanted = yaml.safe_dump({"method": method, **config}, sort_keys=False)
         if run.checkpoints.exists() or run.model.exists():
-            _same_settings(folder, (folder / _CONFIG).read_text(), wanted)
-            return run
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / _CONFIG).is_file():
+            _check_settings(folder, run.config, yaml.safe_load(wanted))
+        elif folder.is_dir() and any(folder.iterdir()) and not (folder / _CONFIG).is_file():
             raise FileExistsError(f"{folder} is not empty and holds no run; choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / _CONFIG, wanted)
+        if not run.model.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text(folder / _CONFIG, wanted)
         return run
 
     @classmethod
@@ -57,8 +62,8 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration the run was begun with, and its "method"."""
-        config: dict[str, Any] = yaml.safe_load((self.folder / _CONFIG).read_text())
+        """The configuration the run was last taken up with, and its "method"."""
+        config: dict[str, Any] = yaml.safe_load((self.folder / _CONFIG).read_text(encoding="utf-8"))
         return config
 
     @property
@@ -89,11 +94,8 @@ class Run:
     @contextmanager
     def writing_model(self) -> Iterator[Path]:
         """Give an empty folder to write the model in; it becomes `model` if nothing raises."""
-        temporary = self.folder / ".model.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(self.model)
+        with replacing_folder(self.model) as folder:
+            yield folder
 
     def finished_model(self) -> Path:
         """Path of the finished model.
@@ -108,15 +110,11 @@ class Run:
         return self.model
 
 
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
-
-
-def _same_settings(folder: Path, held: str, wanted: str) -> None:
-    old, new = _flatten(yaml.safe_load(held)), _flatten(yaml.safe_load(wanted))
-    changed = sorted(name for name in old | new if old.get(name) != new.get(name))
+def _check_settings(folder: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    old, new = _flatten(held), _flatten(wanted)
+    changed = sorted(
+        name for name in (old | new).keys() - WITHOUT_INFLUENCE if old.get(name) != new.get(name)
+    )
     if changed:
         listed = ", ".join(f"{n} ({old.get(n)} there, {new.get(n)} now)" for n in changed)
         raise FileExistsError(

@@ -46,8 +46,8 @@ class StepSampler(Sampler[list[Example]]):
     def __init__(self, size: int, batch_size: int, *, seed: int, start: int, steps: int) -> None:
         if size < batch_size:
             raise ValueError(
-                f"batch_size is {batch_size}, but there are only {size} training pairs; "
-                "choose a smaller loop.batch_size"
+                f"loop.batch_size is {batch_size}; expected at most {size}, the number of training "
+                "pairs"
             )
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.start, self.steps = start, steps

@@ -1,6 +1,7 @@
 """Boxes: from a detector's file or a fixed grid, joined into relations, cut out of the image."""
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ def relation_boxes(boxes: FloatArray, scores: FloatArray, limit: int) -> Boxes:
     return Boxes(pairs, products).best(limit)
 
 
-def load_detections(path: str | Path) -> dict[int | str, Boxes]:
+def load_detections(path: str | Path) -> dict[str, Boxes]:
     """Read detections in the COCO result format.
 
     Args:
@@ -66,7 +67,7 @@ def load_detections(path: str | Path) -> dict[int | str, Boxes]:
             such as "category_id", are ignored.
 
     Returns:
-        Image id to its boxes, highest score first. An image without detections is absent.
+        Image id, as text, to its boxes, highest score first. An image without detections is absent.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -77,20 +78,22 @@ def load_detections(path: str | Path) -> dict[int | str, Boxes]:
         raise FileNotFoundError(f"path: no file of detections at {path}")
     try:
         detections = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(detections, list):
         raise ValueError(f"{path}: expected a list of detections, got {type(detections).__name__}")
-    rows: dict[int | str, list[tuple[float, ...]]] = {}
+    rows: dict[str, list[tuple[float, ...]]] = {}
     for number, detection in enumerate(detections):
         try:
             x, y, width, height = map(float, detection["bbox"])
             row = (x, y, x + width, y + height, float(detection["score"]))
-            rows.setdefault(detection["image_id"], []).append(row)
+            if not all(map(isfinite, row)):
+                raise ValueError
+            rows.setdefault(str(detection["image_id"]), []).append(row)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f'{path}, detection {number}: expected "image_id", "score" and "bbox" of four '
-                f"numbers, got {detection}"
+                f"finite numbers, got {detection}"
             ) from error
     tables = {image: np.array(row, dtype=np.float32) for image, row in rows.items()}
     return {

@@ -1,6 +1,8 @@
 """Segmentation masks from files: COCO's run lengths, or one PNG of labels per image."""
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from alignops.vision.image_file import read_labels
 from alignops.vision.image_ids import find_image
+from alignops.vision.run_lengths import covered_pixels
 
 BoolArray = NDArray[np.bool_]
 
@@ -18,6 +22,9 @@ class Masks(Protocol):
 
     def __getitem__(self, key: str) -> BoolArray:
         """Give the masks (n, height, width) of an image by its key; none: (0, 1, 1)."""
+
+    def counts(self) -> Mapping[str, int | None]:
+        """Count the masks of each image that has any; None where an image would have to be read."""
 
 
 def open_masks(path: Path) -> Masks:
@@ -48,10 +55,11 @@ class _RunLengths:
     def __init__(self, path: Path) -> None:
         try:
             entries = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
         if not isinstance(entries, list):
             raise ValueError(f"{path}: expected a list of masks, got {type(entries).__name__}")
+        self._path = path
         self._encoded: dict[str, list[dict[str, Any]]] = {}
         for number, entry in enumerate(entries):
             image, mask = _run_length(entry, f"{path}, mask {number}")
@@ -63,26 +71,42 @@ class _RunLengths:
         encoded = find_image(self._encoded, key)
         if encoded is None:
             return _NOTHING
+        for one in encoded:
+            self._require_whole(key, one, encoded[0]["size"])
         decoded: BoolArray = mask.decode(encoded).transpose(2, 0, 1).astype(np.bool_)
         return decoded
+
+    def _require_whole(self, key: str, mask: dict[str, Any], size: list[int]) -> None:
+        try:
+            if mask["size"] != size:
+                raise ValueError(f"it is one of {mask['size']}; the first is one of {size}")
+            covered = covered_pixels(_as_bytes(mask["counts"]))
+            if covered != size[0] * size[1]:
+                raise ValueError(f"its runs cover {covered} pixels; expected {size[0] * size[1]}")
+        except ValueError as error:
+            raise ValueError(f"{self._path} has a damaged mask of {key}: {error}") from error
+
+    def counts(self) -> Mapping[str, int | None]:
+        return {image: len(masks) for image, masks in self._encoded.items()}
 
 
 class _LabelImages:
     """A folder of PNGs, read on access."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = {file.stem: file for file in folder.glob("*.png")}
+        self._files = {file.stem: file for file in sorted(folder.glob("*.png"))}
 
     def __getitem__(self, key: str) -> BoolArray:
         file = find_image(self._files, key)
         if file is None:
             return _NOTHING
-        labels = np.asarray(Image.open(file))
-        if labels.ndim != 2:
-            raise ValueError(f"{file}: expected one label per pixel, got shape {labels.shape}")
+        labels = read_labels(file)
         values = np.unique(labels[labels != 0])
         masks: BoolArray = labels == values[:, None, None]
         return masks
+
+    def counts(self) -> Mapping[str, int | None]:
+        return dict.fromkeys(self._files)
 
 
 def _run_length(entry: Any, where: str) -> tuple[str, dict[str, Any]]:
@@ -92,12 +116,19 @@ def _run_length(entry: Any, where: str) -> tuple[str, dict[str, Any]]:
     try:
         image, segmentation = entry["image_id"], entry["segmentation"]
         height, width = map(int, segmentation["size"])
-        counts = segmentation["counts"]
-    except (KeyError, TypeError, ValueError) as error:
+        run_length = {"size": [height, width], "counts": segmentation["counts"]}
+        if min(height, width) < 0 or height * width > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+            raise ValueError  # no image of that size could be read
+        if isinstance(run_length["counts"], list):
+            run_length = mask.frPyObjects(run_length, height, width)
+        _as_bytes(run_length["counts"])
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{where}: expected "image_id" and "segmentation" with "size" and "counts", got {entry}'
+            f'{where}: expected "image_id" and "segmentation" with "size" and "counts", got '
+            f"{str(entry)[:200]}"
         ) from error
-    run_length = {"size": [height, width], "counts": counts}
-    if isinstance(counts, list):
-        run_length = mask.frPyObjects(run_length, height, width)
     return str(image), run_length
+
+
+def _as_bytes(counts: str | bytes) -> bytes:
+    return counts if isinstance(counts, bytes) else counts.encode("ascii")

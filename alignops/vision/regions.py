@@ -1,4 +1,4 @@
-"""Regions of an image, from random boxes, given boxes or masks, laid over the tower's patches."""
+"""Regions of an image, from random boxes, given boxes or masks, laid over the model's patches."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def random_boxes(count: int, rng: np.random.Generator) -> FloatArray:
 
 
 def seen_square(width: int, height: int) -> FloatArray:
-    """Find what a tower sees of an image whose overhang it cuts off: the square in the middle.
+    """Find what a model sees of an image whose overhang it cuts off: the square in the middle.
 
     Args:
         width: of the image in pixels.
@@ -82,7 +82,7 @@ def cover_of_masks(masks: NDArray[np.bool_], seen: FloatArray, grid: tuple[int, 
 
 
 def draw_regions(cover: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
-    """Draw at most `count` of the regions that the tower sees, keeping their order.
+    """Draw at most `count` of the regions that the model sees, keeping their order.
 
     Args:
         cover: (n, P) from `cover_of_boxes` or `cover_of_masks`.

@@ -13,13 +13,13 @@ namespace alignops {
 
 /// The texts of a problem: the image of each, whether it is a positive one (null: all are).
 struct Texts {
-  const int64_t* image_of;
+  const int64_t* image_index;
   const bool* positive;
   int64_t count;
 };
 
 /// What stands before each term of the loss, which is
-///   sum over texts k of of_image[k] (row[image_of[k]] - own[k]) + of_text[k] (col[k] - own[k]);
+///   sum over texts k of of_image[k] (row[image_index[k]] - own[k]) + of_text[k] (col[k] - own[k]);
 /// of_row[i] is the sum of of_image[k] over the texts of image i.
 template <class T>
 struct ContrastiveWeights {
@@ -31,7 +31,7 @@ struct ContrastiveWeights {
     int64_t positive_texts = 0;
     for (int64_t k = 0; k < texts.count; ++k) {
       if (texts.positive && !texts.positive[k]) continue;
-      ++positives[texts.image_of[k]];
+      ++positives[texts.image_index[k]];
       ++positive_texts;
     }
     const int64_t anchors = images - std::count(positives.begin(), positives.end(), 0);
@@ -40,7 +40,7 @@ struct ContrastiveWeights {
     for (int64_t i = 0; i < images; ++i) of_row[i] = T(positives[i] > 0 ? half_of_row : 0);
     for (int64_t k = 0; k < texts.count; ++k) {
       const bool counts = !texts.positive || texts.positive[k];
-      of_image[k] = T(counts ? half_of_row / positives[texts.image_of[k]] : 0);
+      of_image[k] = T(counts ? half_of_row / positives[texts.image_index[k]] : 0);
       of_text[k] = T(counts ? half_of_text : 0);
     }
   }
@@ -53,7 +53,7 @@ inline T contrastive_loss(const Texts& texts, const ContrastiveWeights<T>& weigh
                           const T* col, const T* own) {
   double sum = 0;
   for (int64_t k = 0; k < texts.count; ++k) {
-    sum += weights.of_image[k] * (static_cast<double>(row[texts.image_of[k]]) - own[k]);
+    sum += weights.of_image[k] * (static_cast<double>(row[texts.image_index[k]]) - own[k]);
     sum += weights.of_text[k] * (static_cast<double>(col[k]) - own[k]);
   }
   return static_cast<T>(sum);
@@ -62,10 +62,10 @@ inline T contrastive_loss(const Texts& texts, const ContrastiveWeights<T>& weigh
 /// Call body(k, at) for each text k of a tile whose image is in the tile too: their logit is at
 /// `at`.
 template <class Body>
-inline void for_each_own(const int64_t* image_of, const Block& images, const Block& texts,
+inline void for_each_own(const int64_t* image_index, const Block& images, const Block& texts,
                          const Body& body) {
   for (int64_t k = texts.begin; k < texts.end; ++k) {
-    const int64_t i = image_of[k];
+    const int64_t i = image_index[k];
     if (i < images.begin || i >= images.end) continue;
     body(k, (i - images.begin) * texts.rows() + k - texts.begin);
   }
@@ -75,17 +75,20 @@ inline void for_each_own(const int64_t* image_of, const Block& images, const Blo
 template <class T>
 class ContrastiveForward {
  public:
-  ContrastiveForward(LogsumexpForward<T> denominators, const int64_t* image_of, T scale, T* own)
-      : denominators_(std::move(denominators)), image_of_(image_of), scale_(scale), own_(own) {}
+  ContrastiveForward(LogsumexpForward<T> denominators, const int64_t* image_index, T scale, T* own)
+      : denominators_(std::move(denominators)),
+        image_index_(image_index),
+        scale_(scale),
+        own_(own) {}
 
   void operator()(const T* tile, const Block& xb, const Block& yb) const {
     denominators_(tile, xb, yb);
-    for_each_own(image_of_, xb, yb, [&](int64_t k, int64_t at) { own_[k] = scale_ * tile[at]; });
+    for_each_own(image_index_, xb, yb, [&](int64_t k, int64_t at) { own_[k] = scale_ * tile[at]; });
   }
 
  private:
   LogsumexpForward<T> denominators_;
-  const int64_t* const image_of_;
+  const int64_t* const image_index_;
   const T scale_;
   T* const own_;
 };
@@ -94,21 +97,22 @@ class ContrastiveForward {
 template <class T>
 class ContrastiveBackward {
  public:
-  ContrastiveBackward(const int64_t* image_of, const ContrastiveWeights<T>& weights, const T* row,
-                      const T* col, T scale, ScaleGradient& grad_scale, int64_t max_columns)
+  ContrastiveBackward(const int64_t* image_index, const ContrastiveWeights<T>& weights,
+                      const T* row, const T* col, T scale, ScaleGradient& grad_scale,
+                      int64_t max_columns)
       : denominators_(weights.of_row.get(), weights.of_text.get(), row, col, scale, grad_scale,
                       max_columns),
-        image_of_(image_of),
+        image_index_(image_index),
         weights_(weights),
         grad_scale_(grad_scale) {}
 
   void operator()(T* tile, const Block& xb, const Block& yb) const {
     double of_own = 0;
-    for_each_own(image_of_, xb, yb, [&](int64_t k, int64_t at) {
-      of_own += static_cast<double>(weight(k)) * tile[at];
+    for_each_own(image_index_, xb, yb, [&](int64_t k, int64_t at) {
+      if (weight(k) != 0) of_own += static_cast<double>(weight(k)) * tile[at];
     });
     denominators_(tile, xb, yb);
-    for_each_own(image_of_, xb, yb, [&](int64_t k, int64_t at) { tile[at] -= weight(k); });
+    for_each_own(image_index_, xb, yb, [&](int64_t k, int64_t at) { tile[at] -= weight(k); });
     grad_scale_.of_tile(xb, yb) -= of_own;
   }
 
@@ -116,7 +120,7 @@ class ContrastiveBackward {
   T weight(int64_t k) const { return weights_.of_image[k] + weights_.of_text[k]; }
 
   LogsumexpBackward<T> denominators_;
-  const int64_t* const image_of_;
+  const int64_t* const image_index_;
   const ContrastiveWeights<T>& weights_;
   ScaleGradient& grad_scale_;
 };

@@ -44,9 +44,10 @@ class SubsetWalk {
   /// one.
   template <class Visit, class Flip>
   void run(const Visit& visit, const Flip& flip) {
+    const uint64_t subsets = uint64_t(1) << regions_;
+    poll_before(subsets);
     visit();
-    for (uint64_t code = 1; code < uint64_t(1) << regions_; ++code) {
-      if (code % kSubsetsPerPoll == 0) Runtime::poll();
+    for (uint64_t code = 1; code < subsets; ++code) {
       const int64_t m = __builtin_ctzll(code);
       const bool entered = ((code ^ (code >> 1)) >> m) & 1;
       const double sign = entered ? 1 : -1;
@@ -81,8 +82,16 @@ class SubsetWalk {
   }
 
  private:
+  /// Before a walk, as its own loop would take longer with a call in it.
+  void poll_before(uint64_t subsets) {
+    if ((unpolled_ += subsets) < kSubsetsPerPoll) return;
+    unpolled_ = 0;
+    Runtime::poll();
+  }
+
   Buffer<double> s_, q_;
   int64_t regions_ = 0, phrases_ = 0, width_ = 0;
+  uint64_t unpolled_ = 0;  // subsets
 };
 
 /// Call pair(image, text, s) for each pair of a tile that has valid regions and phrases; s is its
@@ -119,7 +128,8 @@ class ExactPowersetForward {
   }
 
  private:
-  void score(int64_t image, int64_t text, const T* s, int64_t stride) {
+  // Out of line, so that nothing else takes the registers of the walk's loop.
+  [[gnu::noinline]] void score(int64_t image, int64_t text, const T* s, int64_t stride) {
     const int64_t regions = regions_.valid(image), phrases = phrases_.valid(text);
     double sum = 0, positive = 0;
     walk_.start(s, regions, phrases, stride);
@@ -166,7 +176,8 @@ class ExactPowersetBackward {
  private:
   /// After it, wins_with_[m, b] is the number of subsets with region m that phrase b wins: the wins
   /// of b while m was in, taken as a difference of its running total where m enters and leaves.
-  void count_wins(const T* s, int64_t regions, int64_t phrases, int64_t stride) {
+  /// Out of line, like `score`.
+  [[gnu::noinline]] void count_wins(const T* s, int64_t regions, int64_t phrases, int64_t stride) {
     std::fill_n(wins_.get(), phrases, int64_t(0));
     std::fill_n(wins_with_.get(), regions * phrases, int64_t(0));
     walk_.start(s, regions, phrases, stride);

@@ -38,6 +38,22 @@ inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>*
 // the length of a sum.
 constexpr int64_t kSummedRows = 4096;
 
+/// Add whole runs of kSummedRows to `out`; returns the first row that is left. Out of line, as it
+/// would take registers from the loop that nearly all rows go through.
+template <int kVectors, class T>
+[[gnu::noinline]] const WeightedRow<T>* add_runs(const WeightedRow<T>* first,
+                                                 const WeightedRow<T>* last, const T* stretches,
+                                                 T* out) {
+  for (; last - first > kSummedRows; first += kSummedRows) {
+    Vector<T> sum[kVectors]{};
+    add_weighted_rows(first, first + kSummedRows, stretches, sum);
+    for (int64_t v = 0; v < kVectors; ++v) {
+      store<T>(out + v * kLanes<T>, load(out + v * kLanes<T>) + sum[v]);
+    }
+  }
+  return first;
+}
+
 // A stretch of the own rows of a task stays in the second level of cache, and of the rows that it
 // takes from in the first. But some samples of the other side are taken at once anyway: each visit
 // of an own row should find several winners.
@@ -213,16 +229,12 @@ class FgmBackward {
       for_each_pair(a, pairs, [&](int64_t) { ++taken_count; });
       own_.for_each_valid(a, [=](int64_t k) {
         T* out = gradient + k * kWidth;
+        const WeightedRow<T>*first = given + ends[k], *const last = given + ends[k + 1];
+        if (last - first > kSummedRows) first = add_runs<kVectors>(first, last, others, out);
         Vector<T> sum[kVectors];
         for (int64_t v = 0; v < kVectors; ++v) sum[v] = load(out + v * kLanes<T>);
         add_weighted_rows(taken + k * batch, taken + k * batch + taken_count, others, sum);
-        const WeightedRow<T>*row = given + ends[k], *const end = given + ends[k + 1];
-        for (; end - row > kSummedRows; row += kSummedRows) {
-          Vector<T> part[kVectors]{};
-          add_weighted_rows(row, row + kSummedRows, others, part);
-          for (int64_t v = 0; v < kVectors; ++v) sum[v] += part[v];
-        }
-        add_weighted_rows(row, end, others, sum);
+        add_weighted_rows(first, last, others, sum);
         for (int64_t v = 0; v < kVectors; ++v) store(out + v * kLanes<T>, sum[v]);
       });
       taken += count * batch;

@@ -123,7 +123,8 @@ template <class T>
 inline T scalar(const Tensor& tensor) {
   check(tensor.numel() == 1 &&
             tensor.scalar_type() == torch::headeronly::CppTypeToScalarType<T>::value,
-        "expected a scale, or a loss's gradient, as a 0-d tensor of the accumulation type");
+        "expected a scale or a loss's gradient as a 0-d tensor of the accumulation type, tau of "
+        "float64");
   return *static_cast<const T*>(tensor.const_data_ptr());
 }
 

@@ -15,23 +15,23 @@ namespace {
 /// What forward and backward are given beside the embeddings, checked.
 class TextArguments {
  public:
-  TextArguments(const Tensor& image, const Tensor& text, const Tensor& text_image,
+  TextArguments(const Tensor& image, const Tensor& text, const Tensor& image_index,
                 const std::optional<Tensor>& text_is_positive, const std::string& reduction)
       : images_(image.size(0)),
         count_(text.size(0)),
         mean_(reduction == "mean"),
-        image_of_(checked(text_image, {count_}, ScalarType::Long)) {
+        image_index_(checked(image_index, {count_}, ScalarType::Long)) {
     if (text_is_positive) positive_ = checked(*text_is_positive, {count_}, ScalarType::Bool);
     check(mean_ || reduction == "sum", "reduction is ", reduction, "; expected mean or sum");
-    const int64_t* image_of = texts().image_of;
+    const int64_t* given = texts().image_index;
     for (int64_t k = 0; k < count_; ++k) {
-      check(0 <= image_of[k] && image_of[k] < images_, "text_image[", k, "] is ", image_of[k],
+      check(0 <= given[k] && given[k] < images_, "image_index[", k, "] is ", given[k],
             "; expected the index of one of ", images_, " images");
     }
   }
 
   Texts texts() const {
-    return {data<int64_t>(image_of_), positive_ ? data<bool>(*positive_) : nullptr, count_};
+    return {data<int64_t>(image_index_), positive_ ? data<bool>(*positive_) : nullptr, count_};
   }
 
   template <class T>
@@ -42,16 +42,16 @@ class TextArguments {
  private:
   const int64_t images_, count_;
   const bool mean_;
-  const Tensor image_of_;
+  const Tensor image_index_;
   std::optional<Tensor> positive_;
 };
 
 std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss(
-    const Tensor& image, const Tensor& text, const Tensor& text_image,
+    const Tensor& image, const Tensor& text, const Tensor& image_index,
     const std::optional<Tensor>& text_is_positive, const Tensor& logit_scale,
     const std::string& reduction) {
   const Pair pair(image, text, std::nullopt, std::nullopt, 2);
-  const TextArguments arguments(image, text, text_image, text_is_positive, reduction);
+  const TextArguments arguments(image, text, image_index, text_is_positive, reduction);
   const ScalarType type = accumulation_type(image);
   Tensor loss = zeros({}, type);
   Tensor row = zeros({image.size(0)}, type), col = zeros({text.size(0)}, type);
@@ -64,7 +64,7 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss(
     const LogsumexpPartials<In> partials(images, rows, scale);
     const Buffer<T> own(texts.count);
     for_each_tile<TorchRuntime>(images, rows, [&](int64_t max_columns) {
-      return ContrastiveForward<T>(partials.epilogue(max_columns), texts.image_of, scale,
+      return ContrastiveForward<T>(partials.epilogue(max_columns), texts.image_index, scale,
                                    own.get());
     });
     partials.combine_into(data<T>(row), data<T>(col));
@@ -75,11 +75,11 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss(
 }
 
 std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss_backward(
-    const Tensor& grad, const Tensor& image, const Tensor& text, const Tensor& text_image,
+    const Tensor& grad, const Tensor& image, const Tensor& text, const Tensor& image_index,
     const std::optional<Tensor>& text_is_positive, const Tensor& logit_scale,
     const std::string& reduction, const Tensor& row, const Tensor& col) {
   const Pair pair(image, text, std::nullopt, std::nullopt, 2);
-  const TextArguments arguments(image, text, text_image, text_is_positive, reduction);
+  const TextArguments arguments(image, text, image_index, text_is_positive, reduction);
   const ScalarType type = accumulation_type(image);
   const Tensor of_images = checked(row, {image.size(0)}, type);
   const Tensor of_texts = checked(col, {text.size(0)}, type);
@@ -95,7 +95,7 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss_backward(
     accumulate_gradients<TorchRuntime>(
         images, rows,
         [&](int64_t max_columns) {
-          return ContrastiveBackward<T>(texts.image_of, weights, data<T>(of_images),
+          return ContrastiveBackward<T>(texts.image_index, weights, data<T>(of_images),
                                         data<T>(of_texts), scale, of_scale, max_columns);
         },
         grad_image.rows(), grad_text.rows());

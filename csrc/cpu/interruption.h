@@ -60,8 +60,8 @@ class Team {
     if (error_) std::rethrow_exception(error_);
   }
 
-  /// To be called now and then by whoever takes part.
-  static void poll() {
+  /// To be called now and then by whoever takes part. Out of line, to leave a loop its registers.
+  [[gnu::noinline]] static void poll() {
     if (!own_) return;
     if (own_->ended_.load(std::memory_order_relaxed)) throw Ended{};
     own_->watch_.poll();

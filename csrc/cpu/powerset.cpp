@@ -13,8 +13,8 @@ namespace {
 
 std::tuple<Tensor, Tensor> powerset_similarity(const Tensor& regions, const Tensor& phrases,
                                                const std::optional<Tensor>& region_mask,
-                                               const std::optional<Tensor>& phrase_mask, double tau,
-                                               double zeta) {
+                                               const std::optional<Tensor>& phrase_mask,
+                                               const Tensor& tau, double zeta) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
   const ScalarType type = accumulation_type(regions);
   Tensor r2t = zeros({regions.size(0), phrases.size(0)}, type);
@@ -23,8 +23,8 @@ std::tuple<Tensor, Tensor> powerset_similarity(const Tensor& regions, const Tens
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    powerset_forward<TorchRuntime>(xs, ys, PowersetParameters<T>(tau, zeta), data<T>(r2t),
-                                   data<T>(t2r));
+    powerset_forward<TorchRuntime>(xs, ys, PowersetParameters<T>(scalar<double>(tau), zeta),
+                                   data<T>(r2t), data<T>(t2r));
   });
   return {r2t, t2r};
 }
@@ -32,24 +32,23 @@ std::tuple<Tensor, Tensor> powerset_similarity(const Tensor& regions, const Tens
 std::tuple<Tensor, Tensor> powerset_similarity_backward(
     const Tensor& grad_r2t, const Tensor& grad_t2r, const Tensor& regions, const Tensor& phrases,
     const std::optional<Tensor>& region_mask, const std::optional<Tensor>& phrase_mask,
-    const Tensor& r2t, double tau, double zeta) {
+    const Tensor& tau, double zeta) {
   const Pair pair(regions, phrases, region_mask, phrase_mask, 3);
   const ScalarType type = accumulation_type(regions);
   const int64_t images = regions.size(0), texts = phrases.size(0);
   const Tensor of_r2t = checked(grad_r2t, {images, texts}, type);
   const Tensor of_t2r = checked(grad_t2r, {images, texts}, type);
-  const Tensor score = checked(r2t, {images, texts}, type);
   return dispatch(regions, [&](auto in) -> std::tuple<Tensor, Tensor> {
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    const PowersetParameters<T> parameters(tau, zeta);
+    const PowersetParameters<T> parameters(scalar<double>(tau), zeta);
     GradientRows<In> grad_regions(xs, pair.x), grad_phrases(ys, pair.y);
     accumulate_gradients<TorchRuntime>(
         xs, ys,
         [&](int64_t max_columns) {
           return PowersetBackward<In>(xs, ys, parameters, data<T>(of_r2t), data<T>(of_t2r),
-                                      data<T>(score), max_columns);
+                                      max_columns);
         },
         grad_regions.rows(), grad_phrases.rows());
     return {grad_regions.finish(), grad_phrases.finish()};

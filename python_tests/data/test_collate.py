@@ -21,5 +21,5 @@ def test_only_empty_items():
 
 
 def test_no_items():
-    with pytest.raises(ValueError, match="items: expected at least one tensor"):
+    with pytest.raises(ValueError, match="items is empty; expected at least one tensor"):
         pad_rows([])

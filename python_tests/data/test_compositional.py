@@ -118,5 +118,5 @@ def test_pairs_are_fixed_by_the_seed():
 
 
 def test_unknown_kind():
-    with pytest.raises(ValueError, match=r"kind: expected one of .*, got 'colour_swap'"):
+    with pytest.raises(ValueError, match=r"kind is 'colour_swap'; expected one of attribute_swap"):
         compositional_pairs([], "colour_swap", seed=0)

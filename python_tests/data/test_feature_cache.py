@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from child_process import run_python
+from PIL import Image
 
-from alignops.data import FeatureCache, content_key
+from alignops.data import (
+    CaptionedImages,
+    FeatureCache,
+    SceneDataset,
+    content_key,
+    draw_scenes,
+    images_key,
+)
 
 KEY = content_key(items=["a", "b"])
 
@@ -88,7 +97,7 @@ def test_a_killed_computation_leaves_whole_shards(cache, tmp_path):
 def test_a_half_written_shard_does_not_count(cache):
     cache.fill(features)
     shard = next(cache.folder.glob("00000004-*"))
-    shard.rename(shard.with_suffix(".123.tmp"))
+    shard.rename(shard.with_name(f".{shard.name}.123.tmp"))
     assert cache.missing() == [range(4, 8)]
 
 
@@ -104,10 +113,64 @@ def test_a_damaged_shard_is_named(cache, kept):
     shard = next(cache.folder.glob("00000004-*"))
     shard.write_bytes(shard.read_bytes()[:kept])
     assert cache[3]["image"][0] == 3
-    with pytest.raises(
-        ValueError, match=r"00000004-00000008\.safetensors is damaged .*; delete it"
-    ):
+    with pytest.raises(ValueError, match=r"00000004-00000008\.safetensors is damaged .*; fill"):
         cache[4]
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", [flip, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"x" * 900)]
+)
+def test_a_damaged_shard_is_named_and_computed_again(cache, damage):
+    cache.fill(features)
+    damage(next(cache.folder.glob("00000004-*")))
+    computed = []
+
+    def noted(items: range):
+        computed.append(items)
+        return features(items)
+
+    with pytest.warns(UserWarning, match=r"00000004-00000008\.safetensors is damaged .*; fill"):
+        cache.fill(noted)
+    assert computed == [range(4, 8)]
+    assert cache.missing() == []
+    assert cache[5]["image"].tolist() == [5, 5, 5]
+
+
+def test_a_shard_that_was_open_is_read_anew_after_it_was_written(cache):
+    cache.fill(features)
+    assert cache[4]["image"][0] == 4
+    cache.write(range(4, 8), features(range(104, 108)))
+    assert cache[4]["image"][0] == 104
+
+
+def test_a_full_disk_leaves_nothing_half_written(cache, tmp_path):
+    script = (
+        "import resource, signal, sys, torch\n"
+        "from alignops.data import FeatureCache\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "def compute(items):\n"
+        "    return [{'image': torch.zeros(3 if items.start < 4 else 3000)} for _ in items]\n"
+        "FeatureCache(sys.argv[1], sys.argv[2], 10, shard_items=4).fill(compute)\n"
+    )
+    finished = run_python("-c", script, tmp_path, KEY)
+    assert "OSError" in finished.stderr
+    assert "cannot be written" in finished.stderr
+    assert [path.name for path in cache.folder.iterdir()] == ["00000000-00000004.safetensors"]
+    assert cache.missing() == [range(4, 8), range(8, 10)]
+
+
+def test_a_shard_has_the_usual_mode(cache, tmp_path):
+    cache.fill(features)
+    (tmp_path / "usual").touch()
+    usual = (tmp_path / "usual").stat().st_mode
+    assert {path.stat().st_mode for path in cache.folder.iterdir()} == {usual}
 
 
 def test_a_shard_of_another_key_is_refused(cache):
@@ -174,3 +237,45 @@ def test_the_key_of_fixed_contents_is_fixed():
 def test_a_part_that_cannot_be_hashed():
     with pytest.raises(TypeError, match=r"parts: expected strings, numbers, .* got <class 'set'>"):
         content_key(items={"a"})
+
+
+def photos(folder: Path, colours: str = "rgb", size: int = 8) -> CaptionedImages:
+    """000.png and so on, a photo of each colour."""
+    folder.mkdir(exist_ok=True)
+    named = {"r": "red", "g": "green", "b": "blue"}
+    for number, colour in enumerate(colours):
+        Image.new("RGB", (size, size), named[colour]).save(folder / f"{number:03d}.png")
+    return CaptionedImages(folder, {f"{n:03d}.png": ["a photo"] for n in range(len(colours))})
+
+
+def test_folders_whose_photos_share_names_share_no_features(tmp_path):
+    keys = {images_key(photos(tmp_path / colours, colours)) for colours in ("rgb", "gbr", "bbb")}
+    assert len(keys) == 3
+
+
+def test_photos_that_are_replaced_resized_or_renumbered_have_other_features(tmp_path):
+    keys = [images_key(photos(tmp_path / "photos"))]
+    for colours, size in (("rgr", 8), ("rgb", 9), ("bgr", 8), ("rg", 8)):
+        keys.append(images_key(photos(tmp_path / "photos", colours, size)))
+    assert len(set(keys)) == 5
+    assert images_key(photos(tmp_path / "photos")) == keys[0]
+
+
+def test_a_renamed_photo_has_other_features_as_it_may_have_other_boxes(tmp_path):
+    key = images_key(photos(tmp_path / "photos", "rg"))
+    (tmp_path / "photos" / "001.png").rename(tmp_path / "photos" / "002.png")
+    renamed = CaptionedImages(tmp_path / "photos", {"000.png": ["a"], "002.png": ["a"]})
+    assert images_key(renamed) != key
+
+
+def test_a_folder_that_is_moved_keeps_its_features(tmp_path):
+    key = images_key(photos(tmp_path / "photos"))
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    captions = {f"{number:03d}.png": ["another caption"] for number in range(3)}
+    assert images_key(CaptionedImages(tmp_path / "moved", captions)) == key
+
+
+def test_scenes_of_another_size_have_other_features():
+    scenes = draw_scenes(3, seed=0)
+    keys = {images_key(SceneDataset(scenes, size=size)) for size in (32, 64)}
+    assert len(keys | {images_key(SceneDataset(scenes[::-1]))}) == 3

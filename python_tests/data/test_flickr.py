@@ -1,9 +1,10 @@
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from alignops.data import open_flickr, read_captions, split_flickr
+from alignops.data import open_flickr, split_flickr
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k_800"
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason="the photos are not here")
@@ -17,83 +18,15 @@ def write(path: Path, text: str) -> Path:
 def make_folder(folder: Path, images: int = 20) -> Path:
     (folder / "images").mkdir()
     for index in range(images):
-        Image.new("RGB", (8, 8)).save(folder / "images" / f"{index}.jpg")
+        Image.new("RGB", (8, 8), (9 * index, 0, 0)).save(folder / "images" / f"{index}.jpg")
     lines = [f"{index}.jpg,caption {index}" for index in range(images)]
     write(folder / "captions.txt", "\n".join(["image,caption", *lines]))
     return folder
 
 
-def test_comma_separated(tmp_path):
-    text = (
-        "image,caption\r\n"
-        "a.jpg,A dog runs .\r\n"
-        'a.jpg,"A man, a plan, ""a canal"" ."\r\n'
-        "b.jpg,Unquoted, with a comma .\r\n"
-        'b.jpg,A sign says "stop" .\r\n'
-        "\r\n"
-    )
-    assert read_captions(write(tmp_path / "captions.txt", text)) == {
-        "a.jpg": ["A dog runs .", 'A man, a plan, "a canal" .'],
-        "b.jpg": ["Unquoted, with a comma .", 'A sign says "stop" .'],
-    }
-
-
-def test_a_stray_quote_stays_in_its_line(tmp_path):
-    text = 'image,caption\na.jpg,"A dog runs .\nb.jpg,A cat .\n'
-    captions = read_captions(write(tmp_path / "captions.txt", text))
-    assert captions == {"a.jpg": ["A dog runs ."], "b.jpg": ["A cat ."]}
-
-
-def test_pipe_separated_with_the_known_missing_pipe(tmp_path):
-    text = (
-        "image_name| comment_number| comment\n"
-        "a.jpg| 0| Two men, outside .\n"
-        "2199200615.jpg| 4   A dog runs across the grass .\n"
-    )
-    assert read_captions(write(tmp_path / "results.csv", text)) == {
-        "a.jpg": ["Two men, outside ."],
-        "2199200615.jpg": ["A dog runs across the grass ."],
-    }
-
-
-def test_token_file(tmp_path):
-    text = "a.jpg#0\tA dog, running .\na.jpg#1\tA brown dog .\nb.jpg#0\tA cat .\n"
-    assert read_captions(write(tmp_path / "Flickr8k.token.txt", text)) == {
-        "a.jpg": ["A dog, running .", "A brown dog ."],
-        "b.jpg": ["A cat ."],
-    }
-
-
-def test_byte_order_mark_and_unicode_line_separators(tmp_path):
-    path = write(tmp_path / "captions.txt", "\ufeffimage,caption\na.jpg,One\u2028line\n")
-    assert read_captions(path) == {"a.jpg": ["One\u2028line"]}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", r"captions\.txt, line 1: expected a header 'image,caption' or"),
-        ("a.jpg,A dog .\n", r"captions\.txt, line 1: .* got 'a.jpg,A dog \.'"),
-        ("image,caption\na.jpg,A dog .\nb.jpg\n", r"captions\.txt, line 3: expected an image and"),
-        ("image,caption\na.jpg,\n", r"captions\.txt, line 2: .* got 'a.jpg,'"),
-    ],
-)
-def test_unreadable_lines_are_named(tmp_path, text, message):
-    with pytest.raises(ValueError, match=message):
-        read_captions(write(tmp_path / "captions.txt", text))
-
-
-def test_not_text(tmp_path):
-    (tmp_path / "captions.txt").write_bytes(b"image,caption\n\xff\xfe")
-    with pytest.raises(ValueError, match=r"captions\.txt is not UTF-8 text"):
-        read_captions(tmp_path / "captions.txt")
-
-
 def test_no_captions(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"holds none of captions\.txt, results\.csv"):
+    with pytest.raises(FileNotFoundError, match=r"holds none of captions\.txt, captions\.csv"):
         open_flickr(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no file of captions at"):
-        read_captions(tmp_path / "captions.txt")
 
 
 def test_images_beside_the_captions(tmp_path):
@@ -135,6 +68,40 @@ def test_shipped_lists_decide_where_they_are_present(tmp_path):
     assert splits.train.keys == ["1.jpg", "3.jpg"]
     assert splits.validation.keys == ["7.jpg"]
     assert splits.test.keys == ["9.jpg"]
+
+
+def test_copies_of_a_photo_stay_on_one_side_and_move_no_other(tmp_path):
+    folder = make_folder(tmp_path)
+    before = split_flickr(folder, validation=0.2, test=0.2)
+    original, copy = before.test.keys[0], before.train.keys[-1]
+    shutil.copy(folder / "images" / original, folder / "images" / copy)
+    after = split_flickr(folder, validation=0.2, test=0.2)
+    sides = [part.keys for part in (after.train, after.validation, after.test)]
+    assert any({original, copy} <= set(side) for side in sides)
+    for side, side_before in zip(
+        sides, (before.train, before.validation, before.test), strict=True
+    ):
+        others = {original, copy}
+        assert set(side) - others == set(side_before.keys) - others
+
+
+def test_a_table_of_tabs_is_found(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    write(tmp_path / "captions.tsv", "image\tcaption\na.jpg\tA dog .\n")
+    assert open_flickr(tmp_path)[0].captions == ("A dog .",)
+
+
+def test_captions_lead_outside_only_when_allowed(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    write(folder / "captions.txt", "image,caption\n../secret.png,A secret .\n")
+    for on_error in ("raise", "skip"):
+        with pytest.raises(ValueError, match=r"image '\.\./secret\.png' of the captions is a path"):
+            open_flickr(folder, on_error=on_error)
+        with pytest.raises(ValueError, match="allow_outside=True"):
+            split_flickr(folder, on_error=on_error)
+    assert open_flickr(folder, allow_outside=True)[0].image.size == (8, 8)
 
 
 @needs_photos

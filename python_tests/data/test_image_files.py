@@ -88,3 +88,39 @@ def test_unknown_on_error(tmp_path):
         ValueError, match=r"on_error: expected one of .'raise', 'skip'., got 'warn'"
     ):
         CaptionedImages(tmp_path, {}, on_error="warn")
+
+
+@pytest.mark.parametrize("key", ["../a.jpg", "/etc/a.jpg", "b/../../a.jpg", ".."])
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_an_image_outside_the_folder_is_refused(folder, key, on_error):
+    with pytest.raises(ValueError, match="of the captions is a path outside"):
+        CaptionedImages(folder, {"a.jpg": ["one"], key: ["two"]}, on_error=on_error)
+
+
+def test_an_image_outside_the_folder_can_be_allowed(folder):
+    (folder / "inner").mkdir()
+    keys = ["../a.jpg", str(folder / "b.jpg")]
+    dataset = CaptionedImages(folder / "inner", dict.fromkeys(keys, ("one",)), allow_outside=True)
+    assert [dataset[index].image.size for index in range(2)] == [(40, 30)] * 2
+
+
+@pytest.mark.parametrize("key", ["inner/../a.jpg", "./a.jpg", "..a.jpg"])
+def test_a_path_that_stays_inside_is_none_outside(folder, key):
+    (folder / "inner").mkdir()
+    Image.new("RGB", (40, 30)).save(folder / "..a.jpg")
+    assert CaptionedImages(folder, {key: ["one"]})[0].image.size == (40, 30)
+
+
+def test_fingerprints_follow_the_contents(folder):
+    before = CaptionedImages(folder, CAPTIONS).fingerprints()
+    Image.new("RGB", (40, 30)).save(folder / "b.jpg")
+    after = CaptionedImages(folder, CAPTIONS).fingerprints()
+    assert len(set(before)) == 1
+    assert [one == other for one, other in zip(before, after, strict=True)] == [1, 0, 1, 1]
+
+
+def test_photos_stand_upright(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(folder / "a.jpg", exif=exif)
+    assert CaptionedImages(folder, CAPTIONS)[0].image.size == (30, 40)

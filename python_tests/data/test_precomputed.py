@@ -67,8 +67,15 @@ def test_what_does_not_fit_is_named(tmp_path):
     with pytest.raises(ValueError, match="4 captions are not a whole multiple of 3 ids"):
         PrecomputedRegions(tmp_path, "train")
     write(tmp_path, "train", rows=2, captions=2, ids=[1, 2], shape=(3,))
-    with pytest.raises(ValueError, match=r"must hold \(rows, regions, size\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"has shape \(2, 3\); expected \(rows, regions, size\)"):
         PrecomputedRegions(tmp_path, "train")
     write(tmp_path, "train", rows=2, captions=2, ids=[1, 2])
     with pytest.raises(ValueError, match="holds region features, not images; only aahr takes them"):
         PrecomputedRegions(tmp_path, "train")[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04" + b"\x00" * 50])
+def test_a_file_that_is_no_array_is_named(tmp_path, content):
+    (tmp_path / "train_ims.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=r"train_ims\.npy cannot be read as an array"):
+        PrecomputedRegions(tmp_path, "train")

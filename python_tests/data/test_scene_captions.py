@@ -11,7 +11,7 @@ from alignops.data.scenes import (
     draw_scenes,
 )
 from alignops.data.scenes.captions import TEMPLATES, sentence
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.graph import Entity, Relation, SceneGraph
 
 GRAPH = SceneGraph(
     (
@@ -118,5 +118,5 @@ def test_keys_tell_datasets_apart():
 
 @pytest.mark.parametrize("styles", [(), ("natural", "poem")])
 def test_unknown_style(styles):
-    with pytest.raises(ValueError, match=r"styles: expected some of .'natural', 'tags'"):
+    with pytest.raises(ValueError, match=r"styles is .*; expected some of natural, tags"):
         SceneDataset([], styles=styles)

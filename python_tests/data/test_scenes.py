@@ -13,7 +13,7 @@ from alignops.data.scenes import (
 )
 from alignops.data.scenes.description import predicates
 from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.graph import Entity, Relation, SceneGraph
 
 RED, BLUE = Entity("circle", ("small", "red")), Entity("square", ("large", "blue"))
 
@@ -155,11 +155,14 @@ def test_shapes_differ_by_many_pixels():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: draw_scenes(1, objects=5, seed=0), "objects: expected 2, 3 or 4 per scene, got 5"),
-        (lambda: draw_scenes(-1, seed=0), "count: expected a number of scenes >= 0, got -1"),
-        (lambda: split_scenes(train=1, validation=-2, test=1, seed=0), "validation: expected"),
+        (lambda: draw_scenes(1, objects=5, seed=0), "objects is 5; expected 2, 3 or 4 per scene"),
+        (lambda: draw_scenes(-1, seed=0), "count is -1; expected a number of scenes"),
+        (
+            lambda: split_scenes(train=1, validation=-2, test=1, seed=0),
+            "validation is -2",
+        ),
         (lambda: split_scenes(train=1, validation=1, test=20000, seed=0), "at most 16256 scenes"),
-        (lambda: render(draw_scenes(1, seed=0)[0], 40), "positive multiple of 32 pixels, got 40"),
+        (lambda: render(draw_scenes(1, seed=0)[0], 40), "size is 40; expected a positive multiple"),
     ],
 )
 def test_errors(call, message):

@@ -1,6 +1,6 @@
 import pytest
 
-from alignops.data import split_keys
+from alignops.data import Splits, require_images, split_keys
 
 KEYS = [f"{index}.jpg" for index in range(100)]
 
@@ -17,6 +17,26 @@ def test_the_order_of_the_keys_has_no_influence():
     backward = split_keys(KEYS[::-1], validation=0.1, test=0.1, seed=3)
     assert set(forward.test) == set(backward.test)
     assert set(forward.validation) == set(backward.validation)
+
+
+def test_a_group_stays_together_and_moves_no_other_key():
+    alone = split_keys(KEYS, validation=0.2, test=0.2)
+    copies = [*alone.train[:2], alone.validation[0], alone.test[0]]
+    groups = {"5.jpg": "another"} | dict.fromkeys(copies, "one photo")
+    together = split_keys(KEYS, validation=0.2, test=0.2, groups=groups)
+    sides = (together.train, together.validation, together.test)
+    assert [set(copies) <= set(side) for side in sides].count(True) == 1
+    for side, before in zip(sides, (alone.train, alone.validation, alone.test), strict=True):
+        assert set(side) - set(copies) == set(before) - set(copies)
+    backward = split_keys(KEYS[::-1], validation=0.2, test=0.2, groups=groups)
+    assert set(backward.test) == set(together.test)
+
+
+def test_a_part_without_images_is_named():
+    require_images(Splits(["a"], ["b"], ["c"]))
+    message = r"test is a part without images \(3 train, 1 validation, 0 test\); expected at least"
+    with pytest.raises(ValueError, match=message):
+        require_images(Splits(["a"] * 3, ["b"], []))
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,13 @@ def test_with_one_right_answer_it_is_the_recall():
 @pytest.mark.parametrize(
     ("similarity", "positives", "message"),
     [
-        (torch.zeros(2, 3), [[0]], r"got \(2, 3\) and 1 positives"),
-        (torch.zeros(2, 3), [[0], []], "a right candidate for every query"),
-        (torch.full((1, 3), torch.nan), [[0]], "similarity must hold numbers, got NaN"),
+        (
+            torch.zeros(2, 3),
+            [[0]],
+            r"similarity has shape \(2, 3\) and positives 1 entries; expected",
+        ),
+        (torch.zeros(2, 3), [[0], []], "expected a right candidate per query"),
+        (torch.full((1, 3), torch.nan), [[0]], "similarity has 3 NaN; expected numbers"),
     ],
 )
 def test_what_does_not_fit_is_named(similarity, positives, message):
@@ -83,15 +87,15 @@ def test_the_missing_package_is_named(monkeypatch):
 def test_coco_figures_are_those_of_the_package():
     metrics = pytest.importorskip("eccv_caption").Metrics()
     caption_ids = [int(key) for key in metrics.coco_ids]
-    owners = [metrics.coco_gts["t2i"][key][0] for key in caption_ids]
-    image_ids = list(dict.fromkeys(owners))
+    image_of_caption = [metrics.coco_gts["t2i"][key][0] for key in caption_ids]
+    image_ids = list(dict.fromkeys(image_of_caption))
     generator = torch.Generator().manual_seed(0)
     place = {key: index for index, key in enumerate(image_ids)}
-    owner = torch.tensor([place[key] for key in owners])
+    image_index = torch.tensor([place[key] for key in image_of_caption])
     # Float64 and drawn: no two scores of a row are equal. Own pairs score higher, so that the
     # figures are neither 0 nor 1.
     similarity = torch.rand(5000, 25000, generator=generator, dtype=torch.float64)
-    similarity[owner, torch.arange(25000)] += 0.999
+    similarity[image_index, torch.arange(25000)] += 0.999
     images, captions = torch.tensor(image_ids), torch.tensor(caption_ids)
 
     top = 400  # More than any R, and a fifth of it, a fold's share, is more than any K.
@@ -111,8 +115,8 @@ def test_coco_figures_are_those_of_the_package():
         for name, figure in evaluate_eccv_caption(similarity, image_ids, caption_ids).items()
     }
     for name, result in (
-        ("coco_5k", recall_at_k(similarity, owner)),
-        ("coco_1k", recall_over_folds(similarity, owner)),
+        ("coco_5k", recall_at_k(similarity, image_index)),
+        ("coco_1k", recall_over_folds(similarity, image_index)),
     ):
         for k in (1, 5, 10):
             ours = {"i2t": result.image_to_text[k], "t2i": result.text_to_image[k]}

@@ -39,26 +39,26 @@ def test_a_model_that_scores_all_alike_finds_nothing():
 @given(st.integers(1, 6), st.integers(1, 3), st.integers(0, 10**6))
 def test_agrees_with_sorting(images, per_image, seed):
     generator = torch.Generator().manual_seed(seed)
-    owner = torch.arange(images).repeat(per_image)
-    owner = owner[torch.randperm(len(owner), generator=generator)]
-    similarity = torch.randint(0, 4, (images, len(owner)), generator=generator).float()
-    result = recall_at_k(similarity, owner, ks=(1, 2, 3))
+    image_index = torch.arange(images).repeat(per_image)
+    image_index = image_index[torch.randperm(len(image_index), generator=generator)]
+    similarity = torch.randint(0, 4, (images, len(image_index)), generator=generator).float()
+    result = recall_at_k(similarity, image_index, ks=(1, 2, 3))
     for k in (1, 2, 3):
         found = 0
         for image in range(images):  # wrong captions first among equals
             order = sorted(
-                range(len(owner)),
-                key=lambda c: (-similarity[image, c].item(), owner[c].item() == image),
+                range(len(image_index)),
+                key=lambda c: (-similarity[image, c].item(), image_index[c].item() == image),
             )
-            rank = min(order.index(c) for c in range(len(owner)) if owner[c] == image)
+            rank = min(order.index(c) for c in range(len(image_index)) if image_index[c] == image)
             found += rank < k
         assert result.image_to_text[k] == pytest.approx(found / images)
         found = 0
-        for caption, right in enumerate(owner.tolist()):
+        for caption, right in enumerate(image_index.tolist()):
             scores = similarity[:, caption].tolist()
             order = sorted(range(images), key=lambda i: (-scores[i], i == right))
             found += order.index(right) < k
-        assert result.text_to_image[k] == pytest.approx(found / len(owner))
+        assert result.text_to_image[k] == pytest.approx(found / len(image_index))
 
 
 def test_folds_are_averaged_apart():
@@ -73,9 +73,9 @@ def test_folds_are_averaged_apart():
 
 
 def test_folds_with_shuffled_captions():
-    owner = torch.tensor([3, 0, 2, 1, 0, 3, 1, 2])
-    similarity = (torch.arange(4)[:, None] == owner).float()
-    assert recall_over_folds(similarity, owner, ks=(1,), folds=4).image_to_text == {1: 1.0}
+    image_index = torch.tensor([3, 0, 2, 1, 0, 3, 1, 2])
+    similarity = (torch.arange(4)[:, None] == image_index).float()
+    assert recall_over_folds(similarity, image_index, ks=(1,), folds=4).image_to_text == {1: 1.0}
 
 
 def test_names_for_a_report():
@@ -86,39 +86,69 @@ def test_names_for_a_report():
     )
 
 
-OWNER = torch.tensor([0, 1, 1])
+INDEX = torch.tensor([0, 1, 1])
 
 
 @pytest.mark.parametrize(
-    ("similarity", "owner", "ks", "message"),
+    ("similarity", "image_index", "ks", "message"),
     [
-        (torch.zeros(3), OWNER, (1,), r"similarity must be \(images, captions\).* got \(3,\)"),
-        (torch.zeros(0, 3), OWNER, (1,), r"not empty, got \(0, 3\)"),
-        (torch.full((2, 3), torch.nan), OWNER, (1,), "similarity must hold numbers, got 6 NaN"),
-        (torch.zeros(2, 4), OWNER, (1,), r"caption_image must be \(4,\).* got \(3,\)"),
-        (torch.zeros(1, 3), OWNER, (1,), r"caption_image must be in \[0, 1\), got 0 to 1"),
-        (torch.zeros(2, 3), OWNER - 1, (1,), r"must be in \[0, 2\), got -1 to 0"),
-        (torch.zeros(3, 3), OWNER, (1,), "caption_image must name every image, none is 2"),
-        (torch.zeros(2, 3), OWNER, (), r"ks must be positive cut-offs, got \(\)"),
-        (torch.zeros(2, 3), OWNER, (5, 0), r"ks must be positive cut-offs, got \(5, 0\)"),
+        (
+            torch.zeros(3),
+            INDEX,
+            (1,),
+            r"similarity has shape \(3,\); expected \(images, ",
+        ),
+        (
+            torch.zeros(0, 3),
+            INDEX,
+            (1,),
+            r"has shape \(0, 3\); expected .*, at least one",
+        ),
+        (
+            torch.full((2, 3), torch.nan),
+            INDEX,
+            (1,),
+            "similarity has 6 NaN; expected numbers",
+        ),
+        (
+            torch.zeros(2, 4),
+            INDEX,
+            (1,),
+            r"image_index has shape \(3,\); expected \(4,\), one",
+        ),
+        (
+            torch.zeros(1, 3),
+            INDEX,
+            (1,),
+            r"image_index has values 0 to 1; expected .* \[0, 1\)",
+        ),
+        (
+            torch.zeros(2, 3),
+            INDEX - 1,
+            (1,),
+            r"has values -1 to 0; expected them in \[0, 2\)",
+        ),
+        (torch.zeros(3, 3), INDEX, (1,), "image_index has no caption of image 2; expected"),
+        (torch.zeros(2, 3), INDEX, (), r"ks is \(\); expected positive cut-offs"),
+        (torch.zeros(2, 3), INDEX, (5, 0), r"ks is \(5, 0\); expected positive cut-offs"),
     ],
 )
-def test_bad_values_are_named(similarity, owner, ks, message):
+def test_bad_values_are_named(similarity, image_index, ks, message):
     with pytest.raises(ValueError, match=message):
-        recall_at_k(similarity, owner, ks)
+        recall_at_k(similarity, image_index, ks)
 
 
 def test_bad_types_are_named():
-    with pytest.raises(TypeError, match=r"similarity must be floating point, got torch\.int64"):
-        recall_at_k(torch.zeros(2, 3, dtype=torch.int64), OWNER)
-    with pytest.raises(TypeError, match=r"caption_image must be int64, got torch\.float32"):
-        recall_at_k(torch.zeros(2, 3), OWNER.float())
+    with pytest.raises(TypeError, match=r"similarity is torch\.int64; expected a floating-point"):
+        recall_at_k(torch.zeros(2, 3, dtype=torch.int64), INDEX)
+    with pytest.raises(TypeError, match=r"image_index is torch\.float32; expected torch\.int64"):
+        recall_at_k(torch.zeros(2, 3), INDEX.float())
 
 
 @pytest.mark.parametrize("folds", [0, 3])
 def test_folds_must_divide(folds):
-    with pytest.raises(ValueError, match=f"folds must divide the number of images, 2, got {folds}"):
-        recall_over_folds(torch.zeros(2, 3), OWNER, folds=folds)
+    with pytest.raises(ValueError, match=f"folds is {folds}; expected a divisor of .* images, 2"):
+        recall_over_folds(torch.zeros(2, 3), INDEX, folds=folds)
 
 
 def test_binary_choice_counts_ties_as_wrong():
@@ -129,10 +159,10 @@ def test_binary_choice_counts_ties_as_wrong():
 @pytest.mark.parametrize(
     ("true", "false", "message"),
     [
-        (torch.zeros(2), torch.zeros(3), r"got \(2,\) and \(3,\)"),
+        (torch.zeros(2), torch.zeros(3), r"have shapes \(2,\) and \(3,\); expected \(cases,\)"),
         (torch.zeros(0), torch.zeros(0), "at least one case"),
-        (torch.zeros(2, 1), torch.zeros(2, 1), r"must be \(cases,\)"),
-        (torch.zeros(1), torch.full((1,), torch.nan), "false_scores must hold numbers, got 1 NaN"),
+        (torch.zeros(2, 1), torch.zeros(2, 1), r"expected \(cases,\)"),
+        (torch.zeros(1), torch.full((1,), torch.nan), "false_scores has 1 NaN; expected numbers"),
     ],
 )
 def test_binary_choice_refuses(true, false, message):

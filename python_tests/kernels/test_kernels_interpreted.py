@@ -23,8 +23,11 @@ from op_testing import (
     drawn,
     problems,
 )
+from powerset_truth import assert_no_worse_than_autograd, embeddings
 
 import alignops
+from alignops.reference import scan
+from alignops.reference.fgm import argmax_dtype
 
 pytest.importorskip("triton")
 CHOSEN = os.environ.get("TRITON_INTERPRET") == "1"
@@ -118,6 +121,19 @@ def test_larger_problems(op, size, mask, dtype, on_triton):
 
 
 @interpreted
+@pytest.mark.parametrize("norm", [1, 16, "randn"])
+@pytest.mark.parametrize("tau", [1e-7, 1e-5, 1e-3, 1e-1, 10.0, 1e3])
+def test_powerset_gradients_are_those_of_float64_for_every_tau(tau, norm, on_triton):
+    assert_no_worse_than_autograd(embeddings(norm, (4, 5), (3, 7), 32), tau)
+
+
+@interpreted
+def test_powerset_of_a_tensor_with_itself(on_triton):
+    x, _ = embeddings("randn", (4, 5), (1, 1), 32)
+    assert_no_worse_than_autograd((x, x), 1.0)
+
+
+@interpreted
 @each_dtype
 @pytest.mark.parametrize("mask", ["none", "random"])
 def test_the_contrastive_loss_stands_on_them(mask, dtype, on_triton):
@@ -154,6 +170,30 @@ def test_nan_reaches_what_it_must_and_no_other(op, sign, on_triton):
         for scores in (first, second):
             assert scores.isnan().all(1).tolist() == [False, True, False]
             assert scores.isnan().any(1).tolist() == [False, True, False]
+
+
+@interpreted
+@each_dtype
+@pytest.mark.parametrize("exponent", [-13, 13])
+def test_scan_sees_directions_whatever_the_norms(dtype, exponent, on_triton):
+    x, y, *masks = Problem(9, 4, 20, 5, 64, dtype).components()
+    factor = 2.0**exponent if dtype == torch.float16 else 2.0 ** (exponent * 6)
+    for inputs in [(x * factor, y * factor), (x * factor, y)]:
+        expected = scan.scan_similarity(*(t.double() for t in inputs), *masks)
+        result = alignops.scan_similarity(*inputs, *masks)
+        for scores, wanted in zip(result, expected, strict=True):
+            torch.testing.assert_close(scores.double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+@interpreted
+@pytest.mark.parametrize("op", [FGM, GATHERED], ids=str)
+@pytest.mark.parametrize(("count", "wrong"), [(9, 9), (9, 255), (257, -1)])
+def test_winners_that_are_no_component_take_nothing(op, count, wrong, on_triton):
+    x, y, grad = torch.ones(1, count, 3), torch.ones(1, count, 3), torch.ones(1, 1)
+    backward = torch.ops.alignops.fgm_similarity_backward
+    winners = [torch.full((1, 1, count), wrong, dtype=argmax_dtype(count)) for _ in range(2)]
+    for gradient in backward(grad, grad, x, y, None, None, *winners):
+        assert gradient.count_nonzero() == 0
 
 
 @interpreted

@@ -14,10 +14,12 @@ from triton._C.libtriton import ir
 from triton.backends.compiler import GPUTarget
 from triton.compiler import make_backend
 
-from alignops.kernels import report
+from tools import kernel_resources
 
 TARGET = GPUTarget("cuda", 80, 32)
-LAUNCHES = {report.name(launch): launch for launch in report.launches(torch.bfloat16)}
+LAUNCHES = {
+    kernel_resources.name(launch): launch for launch in kernel_resources.launches(torch.bfloat16)
+}
 NAME = re.compile(r"%\w+")
 DEFINED = re.compile(r"(%\w+)(?=(?::\d+)? = )")
 
@@ -45,7 +47,7 @@ class Program:
         context = ir.context()
         ir.load_dialects(context)
         backend.load_dialects(context)
-        module = report.source(launch, launch.configurations[0]).make_ir(
+        module = kernel_resources.source(launch, launch.configurations[0]).make_ir(
             TARGET, options, backend.get_codegen_implementation(options), backend.get_module_map(),
             context,
         )  # fmt: skip

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from alignops.losses import Components, FineGrainedContrastiveLoss
+from alignops.losses import ComponentFeatures, FineGrainedContrastiveLoss
 
 
 def components(entity_counts, relation_counts, dim=6, seed=0):
@@ -17,7 +17,7 @@ def components(entity_counts, relation_counts, dim=6, seed=0):
     entities, entity_mask = rows(entity_counts)
     relations, relation_mask = rows(relation_counts)
     pooled = normalize(torch.randn(len(entity_counts), dim, generator=generator), dim=-1)
-    return Components(pooled, entities, relations, entity_mask, relation_mask)
+    return ComponentFeatures(pooled, entities, relations, entity_mask, relation_mask)
 
 
 def level(image, text, image_mask, text_mask, scale):
@@ -77,10 +77,21 @@ def test_a_batch_without_any_relation_has_zero_loss_and_finite_gradients():
 
 def test_an_empty_batch_has_zero_loss():
     image = components([1], [1])
-    empty = Components(*(part[:0] for part in image))
+    empty = ComponentFeatures(*(part[:0] for part in image))
     assert all(term.item() == 0 for term in FineGrainedContrastiveLoss()(empty, empty).values())
 
 
+def test_a_missing_mask_and_batches_that_do_not_fit_are_named():
+    image, text = components([2, 1], [1, 1]), components([1, 2], [1, 1], seed=1)
+    loss = FineGrainedContrastiveLoss()
+    with pytest.raises(TypeError, match=r"text.relation_mask is None; expected a torch.bool"):
+        loss(image, text._replace(relation_mask=None))
+    with pytest.raises(ValueError, match=r"text.pooled is .*; expected 2 rows, one for each of im"):
+        loss(image, ComponentFeatures(*(part[:1] for part in text)))
+    with pytest.raises(ValueError, match=r"image.entities is .*; expected 2 rows, one for each of"):
+        loss(image._replace(entities=image.entities[:1], entity_mask=image.entity_mask[:1]), text)
+
+
 def test_the_temperature_must_be_positive():
-    with pytest.raises(ValueError, match="temperature is 0, expected a positive number"):
+    with pytest.raises(ValueError, match="temperature is 0; expected a finite number above 0"):
         FineGrainedContrastiveLoss(temperature=0)

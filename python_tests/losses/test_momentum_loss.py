@@ -1,8 +1,13 @@
+import copy
 import math
+import pickle
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from child_process import start_python
+from torch import distributed, nn
 
 from alignops.losses import MomentumContrastiveLoss, momentum_copy
 
@@ -35,7 +40,8 @@ def test_the_loss_waits_for_a_full_queue_and_is_then_the_equation():
         given = loss(image, text, image_key, text_key)
         if step < 3:
             assert given.item() == 0
-            assert not given.requires_grad
+            gradients = torch.autograd.grad(given, (image, text))
+            assert not any(gradient.any() for gradient in gradients)
         else:
             expected = info_nce(image, text_key, text_keys[-5:])
             expected = expected + info_nce(text, image_key, image_keys[-5:])
@@ -94,6 +100,81 @@ def test_the_copy_starts_equal_and_follows_slowly():
     assert not any(weight.requires_grad for weight in copy.parameters())
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_can_be_copied_and_pickled_and_follows_on(copied):
+    encoder = nn.Linear(2, 2)
+    first = momentum_copy(encoder, decay=0.9)
+    first.update_parameters(encoder)
+    second = copied(first)
+    nn.init.constant_(encoder.weight, 3.0)
+    for one in (first, second):
+        one.update_parameters(encoder)
+    assert torch.equal(first.module.weight, second.module.weight)
+    assert not second.module.weight.requires_grad
+    loss = MomentumContrastiveLoss(3, queue=4)
+    loss(*(side.float() for side in batch(2, seed=0)))
+    assert torch.equal(copied(loss).image_queue, loss.image_queue)
+
+
+def test_keys_of_another_number_are_refused():
+    image, text, image_key, _ = batch(2, seed=0)
+    loss = MomentumContrastiveLoss(3, queue=4).double()
+    with pytest.raises(ValueError, match=r"text_key is .*; expected 2 rows, one for each of image"):
+        loss(image, text, image_key, batch(3, seed=0)[0])
+    assert loss.enqueued.item() == 0
+
+
+def test_the_queues_move_and_are_saved_as_buffers_are():
+    loss = MomentumContrastiveLoss(3, queue=4)
+    assert set(loss.state_dict()) == {"image_queue", "text_queue", "enqueued"}
+    assert not list(loss.buffers())
+    assert loss.double().image_queue.dtype == torch.float64
+    assert loss.enqueued.dtype == torch.int64
+    with pytest.raises(RuntimeError, match="size mismatch for image_queue"):
+        loss.load_state_dict(MomentumContrastiveLoss(3, queue=5).state_dict())
+    with pytest.raises(RuntimeError, match="Missing key"):
+        loss.load_state_dict({})
+    assert loss.to("meta").text_queue.device.type == "meta"
+
+
+def test_each_process_keeps_queues_of_its_own_keys_under_ddp(tmp_path):
+    children = [start_python(__file__, rank, tmp_path / "store", tmp_path) for rank in range(2)]
+    for child in children:
+        assert child.wait(timeout=120) == 0
+    queues = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    for rank, queue in enumerate(queues):
+        expected = [batch(2, seed=2 * step + rank)[2] for step in range(2)]
+        assert torch.allclose(queue, nn.functional.normalize(torch.cat(expected), dim=-1).float())
+
+
+class Model(nn.Module):
+    """What DistributedDataParallel wraps: weights, a buffer that it broadcasts, and the loss."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(3, 3)
+        self.register_buffer("step", torch.zeros(()))
+        self.loss = MomentumContrastiveLoss(3, queue=4)
+
+    def forward(self, image, text, image_key, text_key):
+        return self.loss(self.encoder(image), self.encoder(text), image_key, text_key)
+
+
+def train(rank, store, folder):
+    """Two steps of one of two processes; its queue of images is saved."""
+    distributed.init_process_group("gloo", f"file://{store}", rank=rank, world_size=2)
+    model = nn.parallel.DistributedDataParallel(Model())
+    for step in range(2):
+        loss = model(*(side.float() for side in batch(2, seed=2 * step + rank)))
+        loss.backward()
+    torch.save(model.module.loss.image_queue, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
 def test_the_queue_must_hold_something():
-    with pytest.raises(ValueError, match="queue is 0, expected at least 1"):
+    with pytest.raises(ValueError, match="queue is 0; expected a whole number of at least 1"):
         MomentumContrastiveLoss(3, queue=0)
+
+
+if __name__ == "__main__":
+    train(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

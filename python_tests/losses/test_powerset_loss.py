@@ -59,6 +59,20 @@ def test_pairs_without_regions_or_phrases_take_no_part():
     assert torch.isfinite(phrases.grad).all()
 
 
+@pytest.mark.parametrize("subsets", [True, False])
+def test_a_jagged_image_without_regions_counts_as_little_as_a_masked_one(subsets):
+    regions, phrases = embeddings(3, 3, 8), embeddings(3, 2, 8, seed=1)
+    lengths = torch.tensor([3, 0, 2])
+    jagged = torch.nested.nested_tensor(
+        [rows[:n] for rows, n in zip(regions.detach(), lengths, strict=True)], layout=torch.jagged
+    )
+    loss = PowersetTripletLoss(margin=5.0, subsets=subsets)
+    expected = loss(regions, phrases, torch.arange(3) < lengths[:, None])
+    assert torch.equal(loss(jagged, phrases), expected)
+    # So it is where no image has any.
+    assert loss(torch.empty(3, 0, 8), phrases).item() == 0
+
+
 @pytest.mark.parametrize("size", [0, 1])
 def test_no_negatives_no_loss(size):
     regions, phrases = embeddings(size, 3, 8), embeddings(size, 2, 8, seed=1)
@@ -77,7 +91,15 @@ def test_a_batch_in_which_nothing_takes_part():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"directions is \(\), expected some of 'r2t', 't2r'"):
+    with pytest.raises(TypeError, match="directions is of type generator; expected a tuple of"):
+        PowersetTripletLoss(directions=(name for name in ("r2t", "t2r")))
+    with pytest.raises(ValueError, match="tau is -1; expected a finite number above 0"):
+        PowersetTripletLoss(tau=-1)
+    with pytest.raises(
+        ValueError, match=r"directions is \(\); expected a tuple of 'r2t', 't2r' or both"
+    ):
         PowersetTripletLoss(directions=())
-    with pytest.raises(ValueError, match="regions has 3 images and phrases 2 captions"):
+    with pytest.raises(
+        ValueError, match=r"phrases is a .*; expected 3 rows, one for each of regions"
+    ):
         PowersetTripletLoss()(embeddings(3, 2, 8), embeddings(2, 2, 8))

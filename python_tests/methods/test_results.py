@@ -1,7 +1,7 @@
 import torch
 
+from alignops.methods.common.scorer import Similarities
 from alignops.methods.results import _recalls
-from alignops.methods.scorer import Similarities
 
 
 def test_the_size_of_cocos_test_is_also_reported_in_folds_of_1000():

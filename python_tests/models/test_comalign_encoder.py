@@ -2,13 +2,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from alignops.losses import Components
+from alignops.losses import ComponentFeatures
 from alignops.models import ComAlignEncoder
 
 
 def batch(entities=3, relations=2):
     torch.manual_seed(0)
-    return Components(
+    return ComponentFeatures(
         normalize(torch.randn(2, 8), dim=-1),
         normalize(torch.randn(2, entities, 8), dim=-1),
         normalize(torch.randn(2, relations, 8), dim=-1),
@@ -47,5 +47,5 @@ def test_types_are_told_apart_and_order_is_not():
 
 
 def test_heads_must_divide_the_size():
-    with pytest.raises(ValueError, match="heads is 3, which does not divide dim 8"):
+    with pytest.raises(ValueError, match="heads is 3; expected a divisor of dim, 8"):
         ComAlignEncoder(8, heads=3)

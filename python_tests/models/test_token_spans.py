@@ -9,7 +9,7 @@ import pytest
 from alignops.data import read_captions
 from alignops.models.token_spans import read_text, token_spans
 from alignops.models.tokenizer import WordTokenizer
-from alignops.text.phrases import find_phrases
+from alignops.text import find_phrases
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k_800"
 CAPTIONS = [
@@ -49,7 +49,7 @@ def test_sub_words_of_open_clip():
     assert check(open_clip.get_tokenizer("ViT-B-16"), CAPTIONS) == 11
 
 
-def test_words_of_the_tiny_tower():
+def test_words_of_the_tiny_model():
     assert check(WordTokenizer.from_texts(CAPTIONS[:2], 32), CAPTIONS[:2]) == 10
 
 
@@ -79,5 +79,5 @@ def test_phrases_beyond_the_context_are_left_out():
 
 
 def test_other_tokenizers_are_refused():
-    with pytest.raises(ValueError, match=r"open_clip's BPE tokenizer .* got HFLike"):
+    with pytest.raises(ValueError, match=r"tokenizer is HFLike; expected .* BPE tokenizer"):
         token_spans(type("HFLike", (), {})(), "a dog", [(0, 5)])

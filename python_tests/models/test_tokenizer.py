@@ -22,5 +22,5 @@ def test_rare_words_stay_out_of_the_vocabulary():
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="words holds a word twice"):
         WordTokenizer(["a", "a"], 4)
-    with pytest.raises(ValueError, match="context_length is 2, expected at least 3"):
+    with pytest.raises(ValueError, match="context_length is 2; expected at least 3"):
         WordTokenizer(["a"], 2)

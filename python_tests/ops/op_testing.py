@@ -58,12 +58,12 @@ class Problem:
         return x[:, 0], y[:, 0], scale, *(mask if mask is None else mask[:, 0] for mask in masks)
 
     def images_and_texts(self) -> tuple[Tensor | None, ...]:
-        """image (B, D), text (T, D), logit_scale, text_image (T,), text_is_positive (T,)."""
+        """image (B, D), text (T, D), logit_scale, image_index (T,), text_is_positive (T,)."""
         image, text, scale, _, _ = replace(self, mask="none").embeddings()
         generator = torch.Generator().manual_seed(self.seed)
         text = text[: len(text) if len(image) else 0]
-        text_image = torch.randint(max(len(image), 1), (len(text),), generator=generator)
-        return image, text, scale, text_image, self._mask((len(text), 1), generator, rows=True)
+        image_index = torch.randint(max(len(image), 1), (len(text),), generator=generator)
+        return image, text, scale, image_index, self._mask((len(text), 1), generator, rows=True)
 
     def _side(self, shape: tuple[int, int], generator: torch.Generator):
         if self.grid:
@@ -136,15 +136,15 @@ class Op:
         return getattr(torch.ops.alignops, self.name).default
 
 
-def _contrastive(image, text, scale, text_image, positive, reduction="mean"):
+def _contrastive(image, text, scale, image_index, positive, reduction="mean"):
     return (
         alignops.multi_positive_contrastive_loss(
-            image, text, text_image, positive, logit_scale=scale, reduction=reduction
+            image, text, image_index, positive, logit_scale=scale, reduction=reduction
         ),
     )
 
 
-def contrastive_by_formula(image, text, scale, text_image, positive, reduction="mean"):
+def contrastive_by_formula(image, text, scale, image_index, positive, reduction="mean"):
     """MosaiCLIP's loss (arXiv 2305.13812) in its printed form, over the dense matrix of logits."""
     logits = scale * image.to(scale.dtype) @ text.to(scale.dtype).T
     of_image = logits.log_softmax(1)
@@ -152,7 +152,7 @@ def contrastive_by_formula(image, text, scale, text_image, positive, reduction="
     image_terms, text_terms = [], []
     for i in range(len(image)):
         own = [
-            k for k in range(len(text)) if text_image[k] == i and (positive is None or positive[k])
+            k for k in range(len(text)) if image_index[k] == i and (positive is None or positive[k])
         ]
         if own:
             image_terms.append(-sum(of_image[i, k] for k in own) / len(own))
@@ -180,8 +180,7 @@ POWERSET = Op(
     partial(alignops.powerset_similarity, tau=TAU, zeta=ZETA),
     partial(powerset.powerset_similarity, tau=TAU, zeta=ZETA),
     Problem.components,
-    lambda *inputs: (*inputs, TAU, ZETA),
-    slack=64 / TAU,  # the rounding of a similarity is multiplied by 1 / tau in the gradients
+    lambda *inputs: (*inputs, torch.tensor(TAU, dtype=torch.float64), ZETA),
 )
 EXACT_POWERSET = Op(
     "exact_powerset_similarity",

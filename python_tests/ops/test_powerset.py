@@ -4,15 +4,15 @@ from hypothesis import given
 from op_testing import (
     POWERSET,
     TILE_EDGES,
+    ZETA,
     Problem,
     assert_gradients,
     assert_matches_reference,
-    assert_no_worse,
     drawn,
     edge_problem,
-    evaluate,
     problems,
 )
+from powerset_truth import assert_no_worse_than_autograd, embeddings
 
 from alignops import exact_powerset_similarity, powerset_similarity
 from alignops.reference import powerset as reference
@@ -56,27 +56,66 @@ def test_is_stable_from_small_to_large_similarities_over_tau(dtype, tau, ratio):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, 7, 8, generator=generator, dtype=torch.float64) * (ratio * tau) ** 0.5
     y = torch.randn(5, 6, 8, generator=generator, dtype=torch.float64) * (ratio * tau) ** 0.5
-    inputs = (x.to(dtype), y.to(dtype), None, None)
+    # Judged in units of the similarities themselves. The truth in float64 has float64's own error,
+    # which grows with s / tau.
+    slack = 64 if dtype == torch.float32 else 64 * max(1, ratio)
+    assert_no_worse_than_autograd((x.to(dtype), y.to(dtype)), tau, slack, unit=ratio * tau)
 
-    def scores(function, *tensors):
-        # Judged in units of the similarities themselves.
-        return tuple(score / (ratio * tau) for score in function(*tensors, tau=tau, zeta=0.75))
 
-    ours, plain = (
-        evaluate(lambda *t, f=f: scores(f, *t), POWERSET, inputs)
+@pytest.mark.parametrize("tau", [10.0**exponent for exponent in range(-7, 4)])
+@pytest.mark.parametrize("norm", [1, 4, 16, "randn"])
+def test_gradients_are_those_of_float64_for_every_tau(tau, norm):
+    assert_no_worse_than_autograd(embeddings(norm, (32, 10), (32, 24), 256), tau)
+
+
+@pytest.mark.parametrize("tau", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_r2t_of_one_phrase_keeps_its_digits_at_a_large_tau(tau, dtype):
+    regions, phrases = (t.to(dtype) for t in embeddings(1, (3, 10), (4, 1), 64))
+    s = torch.einsum("imd,jkd->ijm", regions.double(), phrases.double())
+    # tau logcosh(s / (2 tau)) is s^2 / (8 tau), up to a relative error of (s / tau)^2 / 24.
+    expected = (s / 2 + ZETA * s**2 / (8 * tau)).sum(-1)
+    result = powerset_similarity(regions, phrases, tau=tau, zeta=ZETA).r2t.double()
+    neglected = (ZETA * s**4 / (192 * tau**3)).sum(-1)
+    assert (
+        (result - expected).abs() <= neglected + 8 * torch.finfo(dtype).eps * s.abs().sum(-1)
+    ).all()
+
+
+@pytest.mark.parametrize("tau", [1e-7, 1e-3, 1.0, 1e3])
+def test_weights_of_phrases_sum_to_1(tau):
+    # Regions have a 1 in front, and phrases a number c: it adds M c / 2 to every bracket where zeta
+    # is 0, so that the derivatives of r2t by all c sum to M / 2 for every pair.
+    regions, phrases = (16 * t for t in embeddings(1, (3, 10), (1, 24), 64))
+    regions[..., 0] = 1
+    phrases.requires_grad_()
+    r2t = powerset_similarity(regions, phrases, tau=tau, zeta=0.0).r2t
+    for score in r2t.flatten():
+        (gradient,) = torch.autograd.grad(score, phrases, retain_graph=True)
+        assert gradient[..., 0].sum().item() == pytest.approx(10 / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_an_infinite_similarity_has_its_limits(dtype, sign):
+    large = torch.finfo(dtype).max ** 0.75
+    regions = torch.ones(3, 2, 1, dtype=dtype)
+    phrases = torch.ones(20, 3, 1, dtype=dtype)
+    regions[1, 0], phrases[4] = large, sign * large  # s is sign * inf for all phrases of pair 1, 4
+    regions.requires_grad_()
+    phrases.requires_grad_()
+    of_ours, of_reference = (
+        f(regions, phrases, tau=1e-3, zeta=ZETA)
         for f in (powerset_similarity, reference.powerset_similarity)
     )
-    truth = evaluate(
-        lambda *t: scores(reference.powerset_similarity, *t),
-        POWERSET,
-        [t if t is None else t.double() for t in inputs],
-    )
-    # The truth in float64 has float64's own error, which grows with s / tau.
-    slack = 64 if dtype == torch.float32 else 64 * max(1, ratio)
-    all_three = (outputs + gradients for outputs, gradients in (ours, plain, truth))
-    for result, own, true in zip(*all_three, strict=True):
-        assert result.isfinite().all()
-        assert_no_worse(result, own, true, slack)
+    for ours, expected in zip(of_ours, of_reference, strict=True):
+        torch.testing.assert_close(ours, expected)
+    assert of_ours.r2t[1, 4].item() == sign * torch.inf
+    assert of_ours.t2r[1, 4].item() == (torch.inf if sign > 0 else 0)
+    # The weights of its phrases are inf / inf: the gradient of that pair is NaN, of no other.
+    (gradient,) = torch.autograd.grad(of_ours.r2t.sum(), phrases)
+    assert gradient.isnan().all(-1).all(-1).nonzero().tolist() == [[4]]
+    assert gradient.isnan().any(-1).any(-1).nonzero().tolist() == [[4]]
 
 
 @drawn(max_examples=40)

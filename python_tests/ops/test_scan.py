@@ -140,7 +140,7 @@ def test_the_number_of_threads_changes_no_bit():
     ("arguments", "error", "message"),
     [
         ((torch.ones(2, 3, 4), torch.ones(2, 3, 5)), ValueError, "embedding size"),
-        ((torch.ones(2, 3, 4).int(), torch.ones(2, 3, 4).int()), TypeError, "x is torch.int32"),
+        ((torch.ones(2, 3, 4).int(), torch.ones(2, 3, 4).int()), TypeError, "x is a torch.int32"),
     ],
 )
 def test_errors(arguments, error, message):

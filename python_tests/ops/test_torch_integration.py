@@ -20,6 +20,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import Dim
 
+import alignops
+
 each_op = pytest.mark.parametrize("op", OPS, ids=str)
 each_component_op = pytest.mark.parametrize("op", COMPONENT_OPS, ids=str)
 
@@ -61,6 +63,26 @@ def test_compiles_whole_and_not_again_for_other_sizes(op):
             assert_same(results, expected)
         compilations.append(backend.frame_count)
     assert compilations[0] == compilations[-1]
+
+
+FLOATS = {
+    "scale": lambda scale: alignops.similarity_logsumexp(X[:, 0], Y[:, 0], scale),
+    "logit_scale": lambda scale: (
+        alignops.multi_positive_contrastive_loss(X[:, 0], Y[:, 0], OF, logit_scale=scale),
+    ),
+    "tau": lambda tau: alignops.powerset_similarity(X, Y, tau=tau),
+}
+X, Y, OF = torch.randn(3, 4, 7), torch.randn(2, 5, 7), torch.tensor([0, 2])
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_one_graph_serves_all_values_of_a_changing_float(name):
+    backend, function = CompileCounterWithBackend("aot_eager"), FLOATS[name]
+    compiled = torch.compile(function, fullgraph=True, backend=backend)
+    for value in (0.5, 0.25, 2.0, 3.0, 0.7):
+        assert_same(compiled(value), function(value))
+    # One for the first value, taken for a constant, and one for every other.
+    assert backend.frame_count <= 2
 
 
 @pytest.mark.slow
@@ -120,14 +142,17 @@ def test_jagged_input_equals_padded_input_with_a_mask(op):
     )
 
 
-@each_op
-def test_a_second_derivative_is_refused_in_a_sentence(op):
-    inputs = with_grad(op, op.inputs(Problem()))
-    first = torch.autograd.grad(op.function(*inputs)[0].sum(), inputs[0], create_graph=True)[0]
-    # The contrastive loss is made of two ops; either may be the first to refuse.
-    name = rf"({op.name}|similarity_logsumexp)" if "contrastive" in op.name else op.name
-    with pytest.raises(RuntimeError, match=rf"alignops\.{name} has no second derivative"):
-        first.sum().backward()
+@each_component_op
+def test_jagged_input_with_holes_is_read_without_them(op):
+    x, y, _, _ = op.inputs(Problem(batch=3, n=4, mask="none"))
+    start, length = torch.tensor([1, 0, 2]), torch.tensor([3, 1, 2])
+    holes = torch.nested.narrow(x, 1, start, length, layout=torch.jagged)
+    place = torch.arange(4)
+    x_mask = (place >= start[:, None]) & (place < (start + length)[:, None])
+    for result, wanted in zip(
+        op.function(holes, y, None, None), op.function(x, y, x_mask, None), strict=True
+    ):
+        torch.testing.assert_close(result, wanted)
 
 
 @each_op

@@ -65,8 +65,7 @@ def fgm_backward(g, h, x, y, x_mask, y_mask):
 
 
 def powerset_backward(g, h, x, y, x_mask, y_mask):
-    r2t = powerset.powerset_similarity(x, y, x_mask, y_mask, TAU, ZETA)[0]
-    return powerset.powerset_similarity_backward(g, h, x, y, x_mask, y_mask, r2t, TAU, ZETA)
+    return powerset.powerset_similarity_backward(g, h, x, y, x_mask, y_mask, TAU, ZETA)
 
 
 BACKWARDS = [fgm_backward, powerset_backward, exact_powerset.exact_powerset_similarity_backward]

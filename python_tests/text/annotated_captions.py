@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alignops.text.lexicon import COPULAS
-from alignops.text.scene_graph import Relation, SceneGraph
+from alignops.text.graph import Relation, SceneGraph
+from alignops.text.rules.lexicon import COPULAS
 
 FILE = Path(__file__).with_name("coco_val2017_annotated.json")
 HALVES = ("development", "test")

@@ -1,6 +1,7 @@
 """`parse_captions`: its contract, whatever the captions."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 
@@ -8,8 +9,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alignops.text import Entity, Relation, SceneGraph, parse_captions
-from alignops.text.pipeline import load_pipeline
+from alignops.text import (
+    Entity,
+    Relation,
+    SceneGraph,
+    find_phrases,
+    parse,
+    parse_captions,
+)
+from alignops.text.rules.identity import parser_key
+from alignops.text.rules.pipeline import load_pipeline
+
+BOTH = pytest.mark.parametrize("find", [parse_captions, find_phrases])
 
 
 def test_graph_of_a_caption():
@@ -32,27 +43,23 @@ def test_caption_without_words_has_an_empty_graph(caption):
     assert parse_captions([caption]) == [SceneGraph()]
 
 
-def test_no_captions():
-    assert parse_captions([]) == []
+@BOTH
+def test_no_captions(find):
+    assert find([]) == []
 
 
-def test_order_and_batches():
+def test_order_and_batches(monkeypatch):
     captions = [f"A dog chases {count} cats." if count % 3 else "" for count in range(40)]
-    one_by_one = [parse_captions([caption])[0] for caption in captions]
-    assert parse_captions(captions) == one_by_one
-    assert parse_captions(captions, batch_size=7) == one_by_one
-    assert parse_captions(tuple(captions), batch_size=1) == one_by_one
-
-
-@pytest.mark.slow
-def test_processes_agree_with_one():
-    captions = ["A man rides a horse .", "", "A red cross left of a blue ring."] * 4
-    assert parse_captions(captions, batch_size=5, processes=2) == parse_captions(captions)
+    one_by_one = [parse_captions([caption], cache=False)[0] for caption in captions]
+    assert parse_captions(captions, cache=False) == one_by_one
+    for size in (7, 1):
+        monkeypatch.setattr(parse, "BATCH", size)
+        assert parse_captions(tuple(captions), cache=False) == one_by_one
 
 
 def test_long_work_shows_progress(monkeypatch, capsys):
     monkeypatch.setattr("alignops.text.parse.MANY", 2)
-    parse_captions(["a dog", "a cat"])
+    parse_captions(["a dog", "a cat"], cache=False)
     captured = capsys.readouterr()
     assert "Parsing captions" in captured.err
     assert not captured.out
@@ -69,7 +76,7 @@ WORDS = (
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=14))
 def test_any_words_give_a_sound_graph(words):
     caption = " ".join(words)
-    [graph] = parse_captions([caption])
+    [graph] = parse_captions([caption], cache=False)
     for entity in graph.entities:
         start, end = entity.span
         assert 0 <= start < end <= len(caption)
@@ -80,29 +87,40 @@ def test_any_words_give_a_sound_graph(words):
     assert len(set(graph.relations)) == len(graph.relations)
 
 
-def test_one_string_is_refused():
-    with pytest.raises(TypeError, match="captions must be a sequence of strings, got one string"):
-        parse_captions("a dog")
+@BOTH
+def test_one_string_is_refused(find):
+    with pytest.raises(TypeError, match="captions is 'a dog'; expected a sequence of strings"):
+        find("a dog")
 
 
+@BOTH
 @pytest.mark.parametrize("wrong", [None, 3, b"a dog", ["a dog"]])
-def test_what_is_no_string_is_named(wrong):
-    name = type(wrong).__name__
-    with pytest.raises(TypeError, match=rf"captions\[1\] must be a string, got {name}"):
-        parse_captions(["a dog", wrong])
+def test_what_is_no_string_is_named(find, wrong):
+    with pytest.raises(TypeError, match=re.escape(f"captions[1] is {wrong!r}; expected a string")):
+        find(["a dog", wrong])
 
 
-@pytest.mark.parametrize("name", ["batch_size", "processes"])
-def test_sizes_are_positive(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
-        parse_captions(["a dog"], **{name: 0})
+@BOTH
+def test_what_no_encoding_writes_is_named(find):
+    expected = r"captions[1] is 'caf\ud800'; expected no lone surrogates"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        find(["a café \N{DOG FACE}", "caf\ud800"])
 
 
-def test_missing_model_is_a_sentence(monkeypatch):
+@BOTH
+def test_processes_are_positive(find):
+    with pytest.raises(ValueError, match="processes is 0; expected at least 1"):
+        find(["a dog"], processes=0)
+
+
+@BOTH
+@pytest.mark.parametrize("cache", [None, False])
+def test_missing_model_is_a_sentence(find, cache, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     load_pipeline.cache_clear()
+    parser_key.cache_clear()
     with pytest.raises(ImportError, match="needs an English spaCy model, and none is installed"):
-        parse_captions(["a dog"])
+        find(["a dog"], cache=cache)
 
 
 def test_importing_the_package_does_not_import_spacy():

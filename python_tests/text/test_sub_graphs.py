@@ -3,7 +3,7 @@
 import pytest
 
 from alignops.text import Entity, Relation, SceneGraph
-from alignops.text.facts import facts, implied_facts
+from alignops.text.negatives.facts import facts, implied_facts
 from alignops.text.sentences import sentence
 from alignops.text.sub_graphs import one_object_graphs, one_relation_graphs
 

@@ -31,13 +31,14 @@ class Objective(nn.Module):
         return {"square": self.layers(batch).square().mean()}
 
 
-def run(folder, steps=40, pause=0.0, workers=0):
+def run(folder, pause=0.0, **changes):
     torch.manual_seed(0)
     objective = Objective(pause)
-    loop = LoopConfig(steps, batch_size=4, log_every=3, checkpoint_every=5, workers=workers)
+    settings = {"steps": 40, "batch_size": 4, "log_every": 3, "checkpoint_every": 5}
+    loop = LoopConfig(**{**settings, **changes})
     train(objective, Examples(), torch.stack, Run(folder), loop, OptimizerConfig(warmup_steps=2))
     return objective
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), pause=0.05)
+    run(Path(sys.argv[1]), pause=0.05, workers=int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -42,6 +42,20 @@ def test_another_configuration_is_refused_by_what_differs(tmp_path):
         Run.open(tmp_path / "run", "clip", {"loop": {"steps": 4}, "lr": 0.1})
 
 
+def test_settings_that_change_no_result_may_change(tmp_path):
+    def opened(**loop):
+        return Run.open(tmp_path / "run", "clip", {"loop": {"steps": 3, **loop}})
+
+    opened(workers=0, log_every=20, checkpoint_every=500).checkpoints.mkdir()
+    changed = {"workers": 2, "log_every": 1, "checkpoint_every": 9}
+    assert opened(**changed).settings["loop"] == {"steps": 3, **changed}
+    with opened(**changed).writing_model():
+        pass
+    assert opened(workers=1).settings["loop"] == {"steps": 3, **changed}  # finished: as it was
+    with pytest.raises(FileExistsError, match=r"loop\.seed \(None there, 1 now\); choose"):
+        opened(workers=1, seed=1)
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(FileExistsError, match="is not empty and holds no run"):
@@ -55,5 +69,5 @@ def test_a_missing_run_is_named(tmp_path):
 
 @pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "checkpoint_every"])
 def test_a_loop_needs_positive_numbers(name):
-    with pytest.raises(ValueError, match=rf"loop\.{name} is 0, expected at least 1"):
+    with pytest.raises(ValueError, match=rf"loop\.{name} is 0; expected at least 1"):
         LoopConfig(**{name: 0})

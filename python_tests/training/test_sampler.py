@@ -25,5 +25,7 @@ def test_an_item_draws_anew_in_each_epoch():
 
 
 def test_too_few_items_for_a_batch_are_refused():
-    with pytest.raises(ValueError, match="batch_size is 11, but there are only 10 training pairs"):
+    with pytest.raises(
+        ValueError, match=r"loop\.batch_size is 11; expected at most 10, the number"
+    ):
         StepSampler(10, 11, seed=0, start=0, steps=1)

@@ -46,9 +46,9 @@ def test_detections(tmp_path):
     path = tmp_path / "detections.json"
     path.write_text(json.dumps(detections))
     found = load_detections(path)
-    assert list(found) == [7, 9]
-    assert found[7].xyxy.tolist() == [[0.5, 0, 10.5, 20], [1, 2, 4, 6]]
-    assert found[7].scores.tolist() == [0.75, 0.5]
+    assert list(found) == ["7", "9"]
+    assert found["7"].xyxy.tolist() == [[0.5, 0, 10.5, 20], [1, 2, 4, 6]]
+    assert found["7"].scores.tolist() == [0.75, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,12 @@ def test_detections(tmp_path):
     [
         ("[", r"detections\.json is not JSON"),
         ("{}", r"detections\.json: expected a list of detections, got dict"),
-        ('[{"image_id": 1, "bbox": [1, 2, 3], "score": 1}]', r"detection 0: .* four numbers"),
+        ('[{"image_id": 1, "bbox": [1, 2, 3], "score": 1}]', r"detection 0: .* four finite"),
         ('[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "detection 0: expected"),
         ("[3]", "detection 0: expected"),
+        ('[{"image_id": 1, "bbox": [1, 2, NaN, 4], "score": 1}]', "detection 0: .* finite numbers"),
+        ('[{"image_id": 1, "bbox": [1, 2, 3, 1e999], "score": 1}]', "detection 0: expected"),
+        ("[" * 100_000, r"detections\.json is not JSON"),
     ],
 )
 def test_unreadable_detections(tmp_path: Path, text, message):

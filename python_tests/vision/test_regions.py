@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
-import torch
 
-from alignops.vision.pooling import pool_regions
 from alignops.vision.regions import (
     cover_of_boxes,
     cover_of_masks,
@@ -32,7 +30,7 @@ def test_random_boxes_have_uniform_centres_and_sizes():
     assert sides.mean() == pytest.approx(1 / 3, abs=0.01)
 
 
-def test_the_square_that_a_tower_sees():
+def test_the_square_that_a_model_sees():
     assert seen_square(100, 60).tolist() == [20, 0, 80, 60]
     assert seen_square(60, 101).tolist() == [0, 20.5, 60, 80.5]
 
@@ -68,13 +66,6 @@ def test_invisible_regions_are_not_drawn():
         for seed in range(20)
     }
     assert drawn == {((1, 0), (0, 0.5)), ((1, 0), (1, 1)), ((0, 0.5), (1, 1))}
-
-
-def test_a_region_is_the_direction_of_its_patches():
-    patches = torch.tensor([[[3.0, 0.0], [0.0, 8.0]]])
-    cover = torch.tensor([[[1.0, 0.5], [1.0, 0.0], [0.0, 0.0]]])
-    pooled = pool_regions(patches, cover)
-    assert torch.allclose(pooled, torch.tensor([[[0.6, 0.8], [1.0, 0.0], [0.0, 0.0]]]))
 
 
 def test_shapes_are_checked():

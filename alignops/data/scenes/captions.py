@@ -5,7 +5,7 @@ from random import Random
 from typing import Literal, get_args
 
 from alignops.data.scenes.vocabulary import COLOURS, INVERSE, SHAPES, SIZES
-from alignops.text.scene_graph import Entity, SceneGraph
+from alignops.text.graph import Entity, SceneGraph
 
 Style = Literal["natural", "tags", "placed", "phrases"]
 
@@ -116,7 +116,9 @@ def check_styles(styles: Sequence[str]) -> None:
     """Raise ValueError unless every style is known."""
     unknown = [style for style in styles if style not in _WRITERS]
     if unknown or not styles:
-        raise ValueError(f"styles: expected some of {get_args(Style)}, got {tuple(styles)}")
+        raise ValueError(
+            f"styles is {tuple(styles)}; expected some of {', '.join(get_args(Style))}"
+        )
 
 
 def _ends(graph: SceneGraph, rng: Random) -> list[tuple[Entity, str]]:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from alignops.data.scenes.captions import sentence
 from alignops.data.scenes.description import Scene
 from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
-from alignops.text.scene_graph import Entity, Relation, SceneGraph
+from alignops.text.graph import Entity, Relation, SceneGraph
 from alignops.text.sub_graphs import one_relation_graphs
 
 CompositionalKind = Literal[
@@ -68,7 +68,7 @@ def compositional_pairs(
         ValueError: if `kind` is unknown.
     """
     if kind not in _CHANGES:
-        raise ValueError(f"kind: expected one of {tuple(_CHANGES)}, got {kind!r}")
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(_CHANGES)}")
     rng = Random(seed)
     pairs = []
     for index, scene in enumerate(scenes):

@@ -2,18 +2,24 @@
 
 from collections.abc import Sequence
 from random import Random
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alignops.data.pairs import ImageCaptions
+from alignops.data.pairs import ImageCaptions, PairedDataset
 from alignops.data.scenes.captions import Style, check_styles, describe
+from alignops.data.scenes.compositional import (
+    CompositionalKind,
+    CompositionalPair,
+    compositional_pairs,
+)
 from alignops.data.scenes.description import CANVAS, Scene
 from alignops.data.scenes.rendering import render
 
 
-class SceneDataset:
+class SceneDataset(PairedDataset):
     """Map-style dataset of scenes, drawn on access.
 
     Attributes:
@@ -22,6 +28,8 @@ class SceneDataset:
         keys: per scene its index and contents; two different datasets never agree in their keys.
         size: side of the images in pixels.
     """
+
+    has_boxes = True
 
     def __init__(
         self,
@@ -49,6 +57,10 @@ class SceneDataset:
         self.captions = _captions(self.scenes, styles, Random(seed))
         self.keys = [f"{index:06d} {_contents(scene)}" for index, scene in enumerate(self.scenes)]
 
+    def fingerprints(self) -> list[str]:
+        """Spell out each scene and the size at which it is drawn; see `PairedDataset`."""
+        return [f"{self.size} {_contents(scene)}" for scene in self.scenes]
+
     def __len__(self) -> int:
         """Return the number of scenes."""
         return len(self.scenes)
@@ -62,6 +74,13 @@ class SceneDataset:
         """Return a scene's true boxes: float32 (objects, 4), xyxy in pixels of its image."""
         boxes = [object_.box for object_ in self.scenes[index].objects]
         return np.asarray(boxes, dtype=np.float32) * (self.size / CANVAS)
+
+    def compositional_pairs(self, seed: int) -> dict[str, list[CompositionalPair]]:
+        """Pair captions with false ones of every kind."""
+        return {
+            kind: compositional_pairs(self.scenes, kind, seed)
+            for kind in get_args(CompositionalKind)
+        }
 
 
 def _captions(scenes: list[Scene], styles: Sequence[Style], rng: Random) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alignops.data.scenes.captions import sentence
 from alignops.data.scenes.vocabulary import INVERSE
-from alignops.text.scene_graph import Entity, SceneGraph
+from alignops.text.graph import Entity, SceneGraph
 
 CANVAS = 32
 """Side of the square that scenes are laid out on, in pixels."""

@@ -28,7 +28,7 @@ def render(scene: Scene, size: int = CANVAS) -> NDArray[np.uint8]:
         ValueError: if `size` is not a positive multiple of 32.
     """
     if size <= 0 or size % CANVAS:
-        raise ValueError(f"size: expected a positive multiple of {CANVAS} pixels, got {size}")
+        raise ValueError(f"size is {size}; expected a positive multiple of {CANVAS} pixels")
     scale = size // CANVAS
     image = np.full((size, size, 3), _BACKGROUND)
     for object_ in scene.objects:

@@ -16,7 +16,7 @@ from alignops.data.scenes.description import (
 )
 from alignops.data.scenes.vocabulary import COLOURS, SHAPES, SIZES
 from alignops.data.splits import Splits
-from alignops.text.scene_graph import Relation, SceneGraph
+from alignops.text.graph import Relation, SceneGraph
 
 _KINDS = tuple(product(SHAPES, COLOURS, SIZES))
 _SIDES = {"small": (6, 7, 8), "large": (11, 12, 13)}
@@ -80,8 +80,8 @@ def split_scenes(
     meanings = _two_object_meanings()
     if 2 * (validation + test) > meanings:
         raise ValueError(
-            f"validation + test: expected at most {meanings // 2} scenes, half of the meanings of "
-            f"two objects, got {validation + test}"
+            f"validation + test is {validation + test}; expected at most {meanings // 2} scenes, "
+            "half of the meanings of two objects"
         )
     held_out: set[Meaning] = set()
 
@@ -101,7 +101,7 @@ def split_scenes(
 
 def _check_count(name: str, count: int) -> None:
     if count < 0:
-        raise ValueError(f"{name}: expected a number of scenes >= 0, got {count}")
+        raise ValueError(f"{name} is {count}; expected a number of scenes, at least 0")
 
 
 def _two_object_meanings() -> int:
@@ -115,7 +115,7 @@ def _take(source: Iterator[Scene], count: int, keep: Callable[[Scene], bool]) ->
 
 def _scenes(objects: int, seed: int) -> Iterator[Scene]:
     if objects not in (2, 3, 4):
-        raise ValueError(f"objects: expected 2, 3 or 4 per scene, got {objects}")
+        raise ValueError(f"objects is {objects}; expected 2, 3 or 4 per scene")
     rng = Random(seed)
     while True:
         yield _scene(rng, objects)

@@ -1,0 +1,1 @@
+"""What the methods share: pairs, boxes, captions, embeddings, scorers, and what a method is."""
