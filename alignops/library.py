@@ -43,13 +43,18 @@ def load() -> dict[str, Any]:
         }
     built: dict[str, Any] = dict(compiled.build_info())
     capability = _wanted_capability(compiled.cpu_capability())
-    library = _FOLDER / f"libalignops_{capability}.so"
+    library = path(capability)
     try:
         torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     except OSError as error:
         return built | {"loaded": False, "reason": f"{library.name} could not be loaded: {error}"}
     _watch_signals(compiled, library)
     return built | {"loaded": True, "cpu_capability": capability}
+
+
+def path(capability: str) -> Path:
+    """The file of a variant."""
+    return _FOLDER / f"libalignops_{capability}.so"
 
 
 def _watch_signals(compiled: Any, library: Path) -> None:
