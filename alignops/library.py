@@ -18,7 +18,7 @@ CAPABILITY_VARIABLE = "ALIGNOPS_CPU_CAPABILITY"
 
 _FOLDER = Path(__file__).parent / "lib"
 # From the widest instruction set to the architecture's baseline.
-_CAPABILITIES = ("avx512", "avx2", "default")
+_CAPABILITIES = ("avx512_bf16", "avx512", "avx2", "default")
 
 
 def check_torch() -> None:
@@ -43,13 +43,18 @@ def load() -> dict[str, Any]:
         }
     built: dict[str, Any] = dict(compiled.build_info())
     capability = _wanted_capability(compiled.cpu_capability())
-    library = _FOLDER / f"libalignops_{capability}.so"
+    library = path(capability)
     try:
         torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     except OSError as error:
         return built | {"loaded": False, "reason": f"{library.name} could not be loaded: {error}"}
     _watch_signals(compiled, library)
     return built | {"loaded": True, "cpu_capability": capability}
+
+
+def path(capability: str) -> Path:
+    """The file of a variant."""
+    return _FOLDER / f"libalignops_{capability}.so"
 
 
 def _watch_signals(compiled: Any, library: Path) -> None:
@@ -77,7 +82,8 @@ def build_info() -> dict[str, Any]:
     """Describe the compiled library and whether it is in use.
 
     Returns:
-        "loaded" (bool); where loaded, "cpu_capability" (avx512, avx2 or default); where not,
+        "loaded" (bool); where loaded, "cpu_capability" (avx512_bf16, avx512, avx2 or
+        default); where not,
         "reason"; and, if the compiled part is installed, "compiler", "torch" (version built
         against) and "cuda" (bool, CUDA kernels built).
     """

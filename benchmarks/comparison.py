@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Call, finished, memory_limit, peak_memory, seconds_in_turns
+from benchmarks.peak import seconds_at_peak
 from benchmarks.sizes import Size
 
 Function: TypeAlias = Callable[..., Tensor | tuple[Tensor, ...]]
@@ -114,7 +115,8 @@ def compare(
 
     A peer may be a string instead, the reason for skipping it. The record goes to
     `benchmark.extra_info`: each competitor's median "seconds" and peak "memory" in bytes above
-    inputs and outputs, or the reason why it was "skipped".
+    inputs and outputs, or the reason why it was "skipped"; and the "seconds_at_peak" that the op's
+    products take at least.
     """
     torch.manual_seed(0)
     problem = Problem(size, _DTYPES[dtype], _PASSES[passes], device)
@@ -128,7 +130,9 @@ def compare(
     calls = {OURS: problem.call(ours, inputs)} | {
         name: problem.call(run, inputs) for name, run in competitors.items() if callable(run)
     }
-    product = _product(inputs, device)
+    rows, columns = (tensor.detach().flatten(0, -2) for tensor in inputs[:2])
+    at_peak = seconds_at_peak(op, rows, columns, problem.backward)
+    product = _product(rows, columns, device)
     if callable(product):
         calls[GEMM] = product
     else:
@@ -149,6 +153,7 @@ def compare(
         batch=size.batch,
         dtype=dtype,
         passes=passes,
+        seconds_at_peak=at_peak,
         results=measured | skipped,
     )
 
@@ -202,9 +207,8 @@ def _too_large(run: Function, problem: Problem) -> str | None:
     return _above_limit((measured or 0) * (batch / part.size.batch) ** 2, problem.device)
 
 
-def _product(inputs: tuple[Tensor, ...], device: str) -> Call | str:
+def _product(rows: Tensor, columns: Tensor, device: str) -> Call | str:
     """One matrix product of the similarities, or their memory, if above the limit."""
-    rows, columns = (tensor.detach().flatten(0, -2) for tensor in inputs[:2])
     too_large = _above_limit(len(rows) * len(columns) * rows.itemsize, device)
     return too_large or finished(lambda: (torch.mm(rows, columns.T),), device)
 

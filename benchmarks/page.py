@@ -53,7 +53,7 @@ def _rows(records: list[Record]) -> Iterator[list[str]]:
     others = [name for name in names if name not in (OURS, GEMM)]
     in_memory = [OURS, EAGER, COMPILED]
     yield [
-        "size", "type", "passes", f"{OURS}, ms", "in GEMMs",
+        "size", "type", "passes", f"{OURS}, ms", "in GEMMs", "of peak",
         *(f"{name}, ratio" for name in others),
         *(f"{name}, MB" for name in in_memory),
     ]  # fmt: skip
@@ -63,6 +63,7 @@ def _rows(records: list[Record]) -> Iterator[list[str]]:
         yield [
             record["size"], record["dtype"], record["passes"],
             _significant(ours * 1e3), _in_products(ours, results[GEMM]),
+            _of_peak(ours, record.get("seconds_at_peak")),
             *(_ratio(results.get(name), ours) for name in others),
             *(_megabytes(results.get(name)) for name in in_memory),
         ]  # fmt: skip
@@ -70,6 +71,10 @@ def _rows(records: list[Record]) -> Iterator[list[str]]:
 
 def _in_products(ours: float, product: Record) -> str:
     return product.get("skipped") or _significant(ours / product["seconds"])
+
+
+def _of_peak(ours: float, at_peak: float | None) -> str:
+    return "-" if at_peak is None else f"{at_peak / ours:.2f}"
 
 
 def _ratio(result: Record | None, ours: float) -> str:

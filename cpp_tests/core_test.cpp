@@ -59,7 +59,8 @@ Problem<T> converted(const Problem<double>& problem, const Sizes& sizes) {
   Problem<T> result(Sizes{sizes.x_batch, sizes.n, sizes.y_batch, sizes.m, sizes.dim, false},
                     unused);
   const auto copy = [](const Side<double>& from, Side<T>& to) {
-    std::copy(from.values.begin(), from.values.end(), to.values.begin());
+    std::transform(from.values.begin(), from.values.end(), to.values.begin(),
+                   [](double value) { return static_cast<T>(value); });
     if (!from.mask) return;
     to.mask = std::make_unique<bool[]>(from.batch * from.count);
     std::copy_n(from.mask.get(), from.batch * from.count, to.mask.get());
@@ -73,11 +74,14 @@ template <template <class> class Op, class T>
 void check_op(const char* name, const Sizes& sizes) {
   std::mt19937 random(sizes.dim + 31 * sizes.n);
   Problem<double> problem(sizes, random);
+  // What T holds, so that both have the same values.
+  for (double& value : problem.x.values) value = static_cast<T>(value);
+  for (double& value : problem.y.values) value = static_cast<T>(value);
   const Problem<T> own = converted<T>(problem, sizes);
   Op<T> op(own);
 
   const Outputs<double> expected = Op<double>::define(problem);
-  const Outputs<T> outputs = op.forward();
+  const auto outputs = op.forward();
   if (outputs.a.size() != expected.a.size() || outputs.b.size() != expected.b.size()) {
     std::printf("%s: %zu and %zu outputs\n", name, outputs.a.size(), outputs.b.size());
     ++failures;
@@ -90,11 +94,13 @@ void check_op(const char* name, const Sizes& sizes) {
     expect_close<T>(name, outputs.b[i], expected.b[i], std::abs(expected.b[i]));
   }
 
-  const Outputs<T> weights{draw<T>(expected.a.size(), random), draw<T>(expected.b.size(), random)};
-  const Gradients<T> gradients = op.backward(weights);
+  using Sum = Accumulator<T>;
+  const Outputs<Sum> weights{draw<Sum>(expected.a.size(), random),
+                             draw<Sum>(expected.b.size(), random)};
+  const auto gradients = op.backward(weights);
   for (const bool of_x : {true, false}) {
     std::vector<double>& values = of_x ? problem.x.values : problem.y.values;
-    const std::vector<T>& gradient = of_x ? gradients.x : gradients.y;
+    const auto& gradient = of_x ? gradients.x : gradients.y;
     const auto direction = draw<double>(values.size(), random);
     const double expected_slope = slope(values, direction, [&] {
       const Outputs<double> at = Op<double>::define(problem);
@@ -108,6 +114,7 @@ template <template <class> class Op>
 void check(const char* name, const Sizes& sizes) {
   check_op<Op, double>(name, sizes);
   check_op<Op, float>(name, sizes);
+  check_op<Op, BFloat16>(name, sizes);
 }
 
 /// The paper's form over the dense matrix of logits, z[i][k].
@@ -138,7 +145,7 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   const auto positive = std::make_unique<bool[]>(count);  // unlike vector<bool>, real bytes
   for (int64_t k = 0; k < count; ++k) positive[k] = k % 3 > 0;
   const Texts texts{image_index.data(), positive.get(), count};
-  const double scale = 5;
+  double scale = 5;
   const auto define = [&] {
     std::vector<std::vector<double>> z(images);
     for (int64_t i = 0; i < images; ++i) {
@@ -151,17 +158,20 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
 
   const auto x = problem.x.components(), y = problem.y.components();
   const ContrastiveWeights<double> weights(texts, images, true);
-  const LogsumexpPartials<double> partials(x, y);
+  const LogsumexpPartials<double> partials(x, y, scale);
   std::vector<double> own(count), row(images), col(count);
-  for_each_tile<PlainRuntime>(x, y, scale, [&](int64_t columns) {
-    return ContrastiveForward<double>(partials.epilogue(columns), texts.image_index, own.data());
+  for_each_tile<PlainRuntime>(x, y, [&](int64_t columns) {
+    return ContrastiveForward<double>(partials.epilogue(columns), texts.image_index, scale,
+                                      own.data());
   });
   partials.combine_into(row.data(), col.data());
   const double loss = contrastive_loss(texts, weights, row.data(), col.data(), own.data());
   expect_close<double>("contrastive loss", loss, define(), loss);
 
+  ScaleGradient of_scale(x, y);
   const auto gradients = dense_gradients(x, y, scale, [&](int64_t columns) {
-    return ContrastiveBackward<double>(texts.image_index, weights, row.data(), col.data(), columns);
+    return ContrastiveBackward<double>(texts.image_index, weights, row.data(), col.data(), scale,
+                                       of_scale, columns);
   });
   for (const bool of_x : {true, false}) {
     std::vector<double>& values = of_x ? problem.x.values : problem.y.values;
@@ -169,6 +179,54 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
     expect_close<double>("gradient of the contrastive loss",
                          weighted(of_x ? gradients.x : gradients.y, direction),
                          slope(values, direction, define), 1);
+  }
+  const double step = 1e-6, before = scale;
+  scale = before + step;
+  const double above = define();
+  scale = before - step;
+  expect_close<double>("gradient of the scale", of_scale.sum(), (above - define()) / (2 * step), 1);
+}
+
+/// The dot of pairs by the CPU's instruction is that of its definition, and both are within a
+/// rounding of the sum.
+void check_pair_dot() {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  for (int i = 0; i < 1000; ++i) {
+    BFloat16 row[2], columns[2 * kLanes<float>];
+    float sum[kLanes<float>];
+    for (BFloat16& value : row) value = BFloat16(normal(random));
+    for (BFloat16& value : columns) value = BFloat16(normal(random));
+    for (float& value : sum) value = normal(random);
+    BFloat16Pair pair;
+    Vector<BFloat16Pair> pairs;
+    std::memcpy(&pair, row, sizeof pair);
+    std::memcpy(&pairs, columns, sizeof pairs);
+    const Vector<float> result = pair_dot(load(sum), pair, pairs);
+    const Vector<float> portable = portable_pair_dot(load(sum), pair, pairs);
+    for (int64_t lane = 0; lane < kLanes<float>; ++lane) {
+      const double expected = double(sum[lane]) + double(row[0]) * double(columns[2 * lane]) +
+                              double(row[1]) * double(columns[2 * lane + 1]);
+      if (result[lane] == portable[lane] && std::abs(result[lane] - expected) < 4e-6) continue;
+      std::printf("pair_dot is %.9g, expected %.9g\n", result[lane], expected);
+      ++failures;
+    }
+  }
+}
+
+/// A value rounded to bfloat16 is the nearest one, its lower bit even where two are; NaN stays one.
+void check_rounding() {
+  const auto rounded = [](uint32_t bits) { return BFloat16(std::bit_cast<float>(bits)).bits; };
+  const std::pair<uint32_t, uint16_t> cases[] = {
+      {0x3f800000, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f808001, 0x3f81}, {0x3f818000, 0x3f82},
+      {0x7f7fffff, 0x7f80}, {0xff800000, 0xff80}, {0x7f800001, 0x7fc0}, {0x80000001, 0x8000}};
+  for (const auto& [bits, expected] : cases) {
+    BFloat16 stored[kLanes<float>];
+    store_rounded(stored, Vector<float>{} + std::bit_cast<float>(bits), kLanes<float>);
+    if (rounded(bits) == expected && stored[0].bits == expected) continue;
+    std::printf("%08x is rounded to %04x and %04x, expected %04x\n", bits, rounded(bits),
+                stored[0].bits, expected);
+    ++failures;
   }
 }
 
@@ -248,6 +306,8 @@ int main() {
   check<ExactPowerset>("exact powerset", {2, 13, 5, 4, 6, true});
   // Thousands of components: one sample fills several tiles. In float, some of so many would tie.
   check_op<Fgm, double>("FGM", {1, 700, 2, 1500, 3, true});
+  check_pair_dot();
+  check_rounding();
   check_contrastive(3, 10, 5);
   check_contrastive(260, 300, 3);
   std::printf(failures ? "%d failures\n" : "all hold\n", failures);

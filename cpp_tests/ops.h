@@ -59,8 +59,8 @@ Outputs<double> of_pairs(const Problem<T>& problem, const Score& score) {
 }
 
 /// Scatter gradients of valid rows to the stored positions of their components.
-template <class T>
-std::vector<T> stored(const Components<T>& components, const std::vector<T>& rows) {
+template <class In, class T>
+std::vector<T> stored(const Components<In>& components, const std::vector<T>& rows) {
   std::vector<T> result(components.batch * components.count * components.dim);
   for (int64_t row = 0; row < components.rows(); ++row) {
     std::copy_n(rows.data() + row * components.dim, components.dim,
@@ -70,8 +70,8 @@ std::vector<T> stored(const Components<T>& components, const std::vector<T>& row
 }
 
 /// Gather the values of valid components from their stored positions.
-template <class T>
-std::vector<T> of_rows(const Components<T>& components, const std::vector<T>& stored) {
+template <class In, class T>
+std::vector<T> of_rows(const Components<In>& components, const std::vector<T>& stored) {
   std::vector<T> result;
   for (int64_t row = 0; row < components.rows(); ++row) {
     result.push_back(stored[components.source(row)]);
@@ -80,26 +80,28 @@ std::vector<T> of_rows(const Components<T>& components, const std::vector<T>& st
 }
 
 /// The backward of a dense gradient, by two products.
-template <class T, class MakeWeigh>
-Gradients<T> dense_gradients(const Components<T>& x, const Components<T>& y, T scale,
-                             const MakeWeigh& make_weigh) {
-  std::vector<T> of_x(x.rows() * x.dim), of_y(y.rows() * y.dim);
-  accumulate_gradients<PlainRuntime>(x, y, scale, make_weigh, of_x.data(), of_y.data());
-  for (T& value : of_x) value *= scale;
-  for (T& value : of_y) value *= scale;
+template <class In, class MakeWeigh>
+Gradients<Accumulator<In>> dense_gradients(const Components<In>& x, const Components<In>& y,
+                                           Accumulator<In> scale, const MakeWeigh& make_weigh) {
+  std::vector<Accumulator<In>> of_x(x.rows() * x.dim), of_y(y.rows() * y.dim);
+  accumulate_gradients<PlainRuntime>(x, y, make_weigh, of_x.data(), of_y.data());
+  for (auto& value : of_x) value *= scale;
+  for (auto& value : of_y) value *= scale;
   return {stored(x, of_x), stored(y, of_y)};
 }
 
-template <class T>
+template <class In>
 class Fgm {
+  using T = Accumulator<In>;
+
  public:
-  explicit Fgm(const Problem<T>& problem)
+  explicit Fgm(const Problem<In>& problem)
       : x_(problem.x.components()),
         y_(problem.y.components()),
         x_winners_(x_.batch * y_.batch * x_.count),
         y_winners_(x_.batch * y_.batch * y_.count) {}
 
-  static Outputs<double> define(const Problem<T>& problem) {
+  static Outputs<double> define(const Problem<In>& problem) {
     return of_pairs(problem, [](const auto& s) {
       double a = 0, b = 0;
       for (const auto& row : s) a += *std::max_element(row.begin(), row.end()) / s.size();
@@ -119,9 +121,9 @@ class Fgm {
     return {a, b};
   }
 
-  Gradients<T> backward(const Outputs<T>& grad) {
-    Gradients<T> result{std::vector<T>(x_.batch * x_.count * x_.dim),
-                        std::vector<T>(y_.batch * y_.count * y_.dim)};
+  Gradients<In> backward(const Outputs<T>& grad) {
+    Gradients<In> result{std::vector<In>(x_.batch * x_.count * x_.dim),
+                         std::vector<In>(y_.batch * y_.count * y_.dim)};
     const auto x = x_side(grad.a.data()), y = y_side(grad.b.data());
     fgm_backward<PlainRuntime>(x_, y_, x, y, result.x.data());
     fgm_backward<PlainRuntime>(y_, x_, y, x, result.y.data());
@@ -138,17 +140,19 @@ class Fgm {
     return {score, {y_winners_.data(), 2}, 1, y_.batch};
   }
 
-  Components<T> x_, y_;
+  Components<In> x_, y_;
   std::vector<int16_t> x_winners_, y_winners_;
 };
 
-template <class T>
+template <class In>
 class Powerset {
+  using T = Accumulator<In>;
+
  public:
-  explicit Powerset(const Problem<T>& problem)
+  explicit Powerset(const Problem<In>& problem)
       : x_(problem.x.components()), y_(problem.y.components()), parameters_(kTau, kZeta) {}
 
-  static Outputs<double> define(const Problem<T>& problem) {
+  static Outputs<double> define(const Problem<In>& problem) {
     return of_pairs(problem, [](const auto& s) {
       std::vector<double> brackets;
       double softplus = 0;
@@ -172,23 +176,25 @@ class Powerset {
 
   Gradients<T> backward(const Outputs<T>& grad) {
     return dense_gradients(x_, y_, T(1), [&](int64_t columns) {
-      return PowersetBackward<T>(x_, y_, parameters_, grad.a.data(), grad.b.data(), columns);
+      return PowersetBackward<In>(x_, y_, parameters_, grad.a.data(), grad.b.data(), columns);
     });
   }
 
  private:
   static constexpr double kTau = 0.2, kZeta = 0.75;
-  Components<T> x_, y_;
+  Components<In> x_, y_;
   PowersetParameters<T> parameters_;
 };
 
-template <class T>
+template <class In>
 class ExactPowerset {
+  using T = Accumulator<In>;
+
  public:
-  explicit ExactPowerset(const Problem<T>& problem)
+  explicit ExactPowerset(const Problem<In>& problem)
       : x_(problem.x.components()), y_(problem.y.components()) {}
 
-  static Outputs<double> define(const Problem<T>& problem) {
+  static Outputs<double> define(const Problem<In>& problem) {
     return of_pairs(problem, [](const auto& s) {
       const size_t subsets = size_t(1) << s.size(), phrases = s[0].size();
       double best_phrases = 0, best_subsets = 0;
@@ -214,22 +220,24 @@ class ExactPowerset {
 
   Gradients<T> backward(const Outputs<T>& grad) {
     return dense_gradients(x_, y_, T(1), [&](int64_t) {
-      return ExactPowersetBackward<PlainRuntime, T>(x_, y_, grad.a.data(), grad.b.data());
+      return ExactPowersetBackward<PlainRuntime, In>(x_, y_, grad.a.data(), grad.b.data());
     });
   }
 
  private:
-  Components<T> x_, y_;
+  Components<In> x_, y_;
 };
 
 /// Logsumexp over all valid components of either side, whatever their sample.
-template <class T>
+template <class In>
 class Logsumexp {
+  using T = Accumulator<In>;
+
  public:
-  explicit Logsumexp(const Problem<T>& problem)
+  explicit Logsumexp(const Problem<In>& problem)
       : x_(problem.x.components()), y_(problem.y.components()) {}
 
-  static Outputs<double> define(const Problem<T>& problem) {
+  static Outputs<double> define(const Problem<In>& problem) {
     std::vector<std::vector<double>> s;
     for (int64_t i = 0; i < problem.x.batch; ++i) {
       const size_t first = s.size();
@@ -250,8 +258,8 @@ class Logsumexp {
   }
 
   Outputs<T> forward() {
-    const LogsumexpPartials<T> partials(x_, y_);
-    for_each_tile<PlainRuntime>(x_, y_, T(kScale),
+    const LogsumexpPartials<In> partials(x_, y_, T(kScale));
+    for_each_tile<PlainRuntime>(x_, y_,
                                 [&](int64_t columns) { return partials.epilogue(columns); });
     std::vector<T> row(x_.batch * x_.count), col(y_.batch * y_.count);
     partials.combine_into(row.data(), col.data());
@@ -259,15 +267,16 @@ class Logsumexp {
   }
 
   Gradients<T> backward(const Outputs<T>& grad) {
+    ScaleGradient of_scale(x_, y_);
     return dense_gradients(x_, y_, T(kScale), [&](int64_t max_columns) {
       return LogsumexpBackward<T>(grad.a.data(), grad.b.data(), saved_.a.data(), saved_.b.data(),
-                                  max_columns);
+                                  T(kScale), of_scale, max_columns);
     });
   }
 
  private:
   static constexpr double kScale = 5;
-  Components<T> x_, y_;
+  Components<In> x_, y_;
   Outputs<T> saved_;
 };
 

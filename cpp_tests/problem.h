@@ -30,7 +30,7 @@ struct Side {
     mask = std::make_unique<bool[]>(batch * count);
     for (int64_t i = 0; i < batch * count; ++i) {
       mask[i] = random() % 3 > 0;
-      if (!mask[i]) std::fill_n(values.data() + i * dim, dim, std::nan(""));
+      if (!mask[i]) std::fill_n(values.data() + i * dim, dim, static_cast<T>(std::nan("")));
     }
   }
 

@@ -14,6 +14,7 @@ std::string cpu_capability() {
                     __builtin_cpu_supports("f16c");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx2 && avx512 && __builtin_cpu_supports("avx512bf16")) return "avx512_bf16";
   if (avx2 && avx512) return "avx512";
   if (avx2) return "avx2";
 #endif
@@ -41,7 +42,7 @@ PYBIND11_MODULE(_C, m) {
   m.doc() = "Build information of the compiled library, CPU capability, Python's signals.";
   m.def("build_info", &build_info,
         "Compiler, torch version built against, and whether CUDA kernels are in.");
-  m.def("cpu_capability", &cpu_capability, "avx512, avx2 or default.");
+  m.def("cpu_capability", &cpu_capability, "avx512_bf16, avx512, avx2 or default.");
   m.def(
       "signal_check", [] { return reinterpret_cast<uintptr_t>(&check_signals); },
       "Address of the C++ function that runs the handlers of pending signals.");

@@ -1,6 +1,7 @@
 // A batch of components: its valid rows, read in the accumulation type.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -10,6 +11,12 @@ namespace alignops {
 /// Accumulation type of values of type In: float for 16-bit inputs, else In.
 template <class In>
 using Accumulator = std::conditional_t<std::is_same_v<In, double>, double, float>;
+
+/// Block `index` of a batch: consecutive samples [first, last) and their rows [begin, end).
+struct Block {
+  int64_t index, first, last, begin, end;
+  int64_t rows() const { return end - begin; }
+};
 
 /// B samples of at most `count` components of size `dim`, stored as (B, count, dim). "Rows" number
 /// the valid components of all samples: those of sample b are rows [offsets[b], offsets[b + 1]).
@@ -64,22 +71,19 @@ struct Components {
     }
   }
 
-  /// Copy one row in the accumulation type.
-  void copy_row(int64_t row, Accumulator<In>* out) const { copy_stored(source(row), 1, out); }
-
-  /// Copy `length` components, valid or not, from stored position `first` in the accumulation type.
-  void copy_stored(int64_t first, int64_t length, Accumulator<In>* out) const {
-    const In* in = data + first * dim;
-    for (int64_t d = 0; d < length * dim; ++d) out[d] = static_cast<Accumulator<In>>(in[d]);
-  }
-
-  /// Rows [begin, end) in the accumulation type: the stored ones if possible, else a copy in
-  /// `buffer`.
-  const Accumulator<In>* load(int64_t begin, int64_t end, Accumulator<In>* buffer) const {
-    if constexpr (std::is_same_v<In, Accumulator<In>>) {
-      if (dense()) return data + begin * dim;
+  /// Rows [begin, end) in another type, or their own, with zeros behind each up to `width` values:
+  /// the stored ones where they will do, else a copy in `buffer`.
+  template <class To>
+  const To* load(int64_t begin, int64_t end, int64_t width, To* buffer) const {
+    if constexpr (std::is_same_v<In, To>) {
+      if (dense() && width == dim) return data + begin * dim;
     }
-    for (int64_t row = begin; row < end; ++row) copy_row(row, buffer + (row - begin) * dim);
+    for (int64_t row = begin; row < end; ++row) {
+      const In* in = data + source(row) * dim;
+      To* out = buffer + (row - begin) * width;
+      for (int64_t d = 0; d < dim; ++d) out[d] = static_cast<To>(in[d]);
+      std::fill(out + dim, out + width, To(0));
+    }
     return buffer;
   }
 };

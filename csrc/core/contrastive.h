@@ -74,17 +74,21 @@ inline void for_each_own(const int64_t* image_index, const Block& images, const 
 template <class T>
 class ContrastiveForward {
  public:
-  ContrastiveForward(LogsumexpForward<T> denominators, const int64_t* image_index, T* own)
-      : denominators_(std::move(denominators)), image_index_(image_index), own_(own) {}
+  ContrastiveForward(LogsumexpForward<T> denominators, const int64_t* image_index, T scale, T* own)
+      : denominators_(std::move(denominators)),
+        image_index_(image_index),
+        scale_(scale),
+        own_(own) {}
 
   void operator()(const T* tile, const Block& xb, const Block& yb) const {
     denominators_(tile, xb, yb);
-    for_each_own(image_index_, xb, yb, [&](int64_t k, int64_t at) { own_[k] = tile[at]; });
+    for_each_own(image_index_, xb, yb, [&](int64_t k, int64_t at) { own_[k] = scale_ * tile[at]; });
   }
 
  private:
   LogsumexpForward<T> denominators_;
   const int64_t* const image_index_;
+  const T scale_;
   T* const own_;
 };
 
@@ -93,22 +97,31 @@ template <class T>
 class ContrastiveBackward {
  public:
   ContrastiveBackward(const int64_t* image_index, const ContrastiveWeights<T>& weights,
-                      const T* row, const T* col, int64_t max_columns)
-      : denominators_(weights.of_row.get(), weights.of_text.get(), row, col, max_columns),
+                      const T* row, const T* col, T scale, ScaleGradient& grad_scale,
+                      int64_t max_columns)
+      : denominators_(weights.of_row.get(), weights.of_text.get(), row, col, scale, grad_scale,
+                      max_columns),
         image_index_(image_index),
-        weights_(weights) {}
+        weights_(weights),
+        grad_scale_(grad_scale) {}
 
   void operator()(T* tile, const Block& xb, const Block& yb) const {
-    denominators_(tile, xb, yb);
+    double of_own = 0;
     for_each_own(image_index_, xb, yb, [&](int64_t k, int64_t at) {
-      tile[at] -= weights_.of_image[k] + weights_.of_text[k];
+      if (weight(k) != 0) of_own += static_cast<double>(weight(k)) * tile[at];
     });
+    denominators_(tile, xb, yb);
+    for_each_own(image_index_, xb, yb, [&](int64_t k, int64_t at) { tile[at] -= weight(k); });
+    grad_scale_.of_tile(xb, yb) -= of_own;
   }
 
  private:
+  T weight(int64_t k) const { return weights_.of_image[k] + weights_.of_text[k]; }
+
   LogsumexpBackward<T> denominators_;
   const int64_t* const image_index_;
   const ContrastiveWeights<T>& weights_;
+  ScaleGradient& grad_scale_;
 };
 
 }  // namespace alignops

@@ -1,4 +1,5 @@
-// Logsumexp over the rows and the columns of a similarity matrix: epilogues of its tiles.
+// Logsumexp over the rows and the columns of a scaled similarity matrix: epilogues of its tiles,
+// which see to the scale.
 //
 // A tile leaves, for each of its rows and of its columns, a partial logsumexp as a maximum and a
 // sum of exponentials relative to it. The partials of a row are combined in the order of the
@@ -10,6 +11,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "core/tiles.h"
 #include "core/vector.h"
@@ -31,6 +34,13 @@ struct Range {
     low = min_lanes<T>(min<T>(lows, first_lanes(load(values + whole), count - whole, -kLowest<T>)));
     high =
         max_lanes<T>(max<T>(highs, first_lanes(load(values + whole), count - whole, kLowest<T>)));
+  }
+
+  Range times(T scale) const {
+    Range result = *this;
+    result.low = scale * (scale < 0 ? high : low);
+    result.high = scale * (scale < 0 ? low : high);
+    return result;
   }
 
   /// Whether exponentials relative to `high` can be added, and multiplied by the inverse of one
@@ -68,9 +78,10 @@ class LogsumexpForward {
  public:
   /// Partials are laid out block after block: row i in column block j is at rows[j * x_rows + i],
   /// and likewise.
-  LogsumexpForward(PartialLogsumexp<T>* row_partials, PartialLogsumexp<T>* col_partials,
+  LogsumexpForward(T scale, PartialLogsumexp<T>* row_partials, PartialLogsumexp<T>* col_partials,
                    int64_t x_rows, int64_t y_rows, int64_t max_columns)
-      : row_partials_(row_partials),
+      : scale_(scale),
+        row_partials_(row_partials),
         col_partials_(col_partials),
         x_rows_(x_rows),
         y_rows_(y_rows),
@@ -78,7 +89,7 @@ class LogsumexpForward {
         sum_(padded<T>(max_columns)) {}
 
   void operator()(const T* tile, const Block& xb, const Block& yb) const {
-    const Range<T> range(tile, xb.rows() * yb.rows());
+    const Range<T> range = Range<T>(tile, xb.rows() * yb.rows()).times(scale_);
     if (range.close()) {
       std::fill_n(top_.get(), yb.rows(), range.high);
       add_rows<true>(tile, xb, yb, [&](const T*) { return range.high; });
@@ -93,15 +104,18 @@ class LogsumexpForward {
     std::fill_n(top_.get(), columns, kLowest<T>);
     for (int64_t i = 0; i < rows; ++i) {
       const T* s = tile + i * columns;
-      for (int64_t j = 0; j < columns; ++j) top_[j] = s[j] > top_[j] ? s[j] : top_[j];
+      for (int64_t j = 0; j < columns; ++j) {
+        const T value = scale_ * s[j];
+        top_[j] = value > top_[j] ? value : top_[j];
+      }
     }
     for (int64_t j = 0; j < columns; ++j) top_[j] = finite_or_zero(top_[j]);
   }
 
-  static T top_of_row(const T* s, int64_t columns) {
+  T top_of_row(const T* s, int64_t columns) const {
     Vector<T> tops = Vector<T>{} + kLowest<T>;
     for (int64_t j = 0; j < columns; j += kLanes<T>) {
-      tops = max<T>(tops, first_lanes(load(s + j), columns - j, kLowest<T>));
+      tops = max<T>(tops, first_lanes<T>(scale_ * load(s + j), columns - j, kLowest<T>));
     }
     return finite_or_zero(max_lanes<T>(tops));
   }
@@ -126,7 +140,7 @@ class LogsumexpForward {
   PartialLogsumexp<T> add_row(const T* s, int64_t columns, T top) const {
     Vector<T> sums{};
     const auto add = [&](int64_t j) {
-      const Vector<T> value = load(s + j), of_row = exp(value - top);
+      const Vector<T> value = scale_ * load(s + j), of_row = exp(value - top);
       const Vector<T> of_column = kShared ? of_row : exp(value - load(top_.get() + j));
       store<T>(sum_.get() + j, load(sum_.get() + j) + of_column);
       return of_row;
@@ -137,6 +151,7 @@ class LogsumexpForward {
     return {top, sum_lanes<T>(sums)};
   }
 
+  const T scale_;
   PartialLogsumexp<T>*const row_partials_, *const col_partials_;
   const int64_t x_rows_, y_rows_;
   Buffer<T> top_, sum_;
@@ -148,16 +163,17 @@ class LogsumexpPartials {
   using T = Accumulator<In>;
 
  public:
-  LogsumexpPartials(const Components<In>& x, const Components<In>& y)
+  LogsumexpPartials(const Components<In>& x, const Components<In>& y, T scale)
       : x_(x),
         y_(y),
+        scale_(scale),
         x_blocks_(tile_blocks(x).size()),
         y_blocks_(tile_blocks(y).size()),
         rows_(y_blocks_ * x.rows()),
         cols_(x_blocks_ * y.rows()) {}
 
   LogsumexpForward<T> epilogue(int64_t max_columns) const {
-    return {rows_.get(), cols_.get(), x_.rows(), y_.rows(), max_columns};
+    return {scale_, rows_.get(), cols_.get(), x_.rows(), y_.rows(), max_columns};
   }
 
   /// Write those of all valid rows and columns where their components are stored.
@@ -172,37 +188,46 @@ class LogsumexpPartials {
 
  private:
   const Components<In>&x_, &y_;
+  const T scale_;
   const int64_t x_blocks_, y_blocks_;
   const Buffer<PartialLogsumexp<T>> rows_, cols_;
 };
 
-/// The sum over rows of <gradient, row>, which is the gradient of scale before the gradient takes
-/// the scale itself.
-template <class In>
-double inner_product(const Components<In>& components, const Accumulator<In>* gradient) {
-  double sum = 0;
-  for (int64_t row = 0; row < components.rows(); ++row) {
-    const In* in = components.data + components.source(row) * components.dim;
-    const Accumulator<In>* grad = gradient + row * components.dim;
-    for (int64_t d = 0; d < components.dim; ++d) {
-      sum += static_cast<double>(grad[d]) * static_cast<Accumulator<In>>(in[d]);
-    }
+/// The gradient of the scale, a part per tile, which are added up in the order of the tiles.
+class ScaleGradient {
+ public:
+  template <class In>
+  ScaleGradient(const Components<In>& x, const Components<In>& y)
+      : y_blocks_(tile_blocks(y).size()), of_tiles_(tile_blocks(x).size() * y_blocks_) {}
+
+  double& of_tile(const Block& xb, const Block& yb) {
+    return of_tiles_[xb.index * y_blocks_ + yb.index];
   }
-  return sum;
-}
+  double sum() const { return std::accumulate(of_tiles_.begin(), of_tiles_.end(), 0.0); }
+
+ private:
+  const int64_t y_blocks_;
+  std::vector<double> of_tiles_;
+};
 
 /// Backward epilogue: grad_row * softmax over the row + grad_col * softmax over the column, in
-/// place of s.
+/// place of the similarities; their product with these is the scale's gradient.
 template <class T>
 class LogsumexpBackward {
  public:
   /// All four arrays are indexed by row of valid components.
-  LogsumexpBackward(const T* grad_row, const T* grad_col, const T* row, const T* col,
-                    int64_t max_columns)
-      : grad_row_(grad_row), grad_col_(grad_col), row_(row), col_(col), share_(max_columns) {}
+  LogsumexpBackward(const T* grad_row, const T* grad_col, const T* row, const T* col, T scale,
+                    ScaleGradient& grad_scale, int64_t max_columns)
+      : grad_row_(grad_row),
+        grad_col_(grad_col),
+        row_(row),
+        col_(col),
+        scale_(scale),
+        grad_scale_(grad_scale),
+        share_(max_columns) {}
 
   void operator()(T* tile, const Block& xb, const Block& yb) const {
-    const Range<T> range(tile, xb.rows() * yb.rows());
+    const Range<T> range = Range<T>(tile, xb.rows() * yb.rows()).times(scale_);
     const bool close = range.close() && moderate(grad_row_, xb) && moderate(grad_col_, yb);
     close ? weigh_close(tile, xb, yb, range.high) : weigh(tile, xb, yb);
   }
@@ -241,24 +266,35 @@ class LogsumexpBackward {
     });
   }
 
-  /// Put of_row(i)(j, width, s) in place of s, a vector of row i's values at a time.
+  /// Put of_row(i)(j, width, scale * s) in place of s, a vector of row i's values at a time.
   template <class OfRow>
   void for_each_vector(T* tile, const Block& xb, const Block& yb, const OfRow& of_row) const {
     const int64_t columns = yb.rows();
+    double total = 0;
     for (int64_t i = xb.begin; i < xb.end; ++i, tile += columns) {
       const auto gradient = of_row(i);
+      Vector<T> sum{};
+      const auto weigh = [&](int64_t j, int64_t width, Vector<T> s) {
+        const Vector<T> weight = flush_tiny<T>(gradient(j, width, scale_ * s));
+        // What has no weight adds nothing, if it is infinite either.
+        sum += weight == Vector<T>{} ? Vector<T>{} : weight * s;
+        return weight;
+      };
       int64_t j = 0;
       for (; j + kLanes<T> <= columns; j += kLanes<T>) {
-        store<T>(tile + j, flush_tiny<T>(gradient(j, kLanes<T>, load(tile + j))));
+        store<T>(tile + j, weigh(j, kLanes<T>, load(tile + j)));
       }
       if (const int64_t width = columns - j; width > 0) {
-        const Vector<T> value = gradient(j, width, load_first(tile + j, width));
-        store_first<T>(tile + j, flush_tiny<T>(value), width);
+        store_first<T>(tile + j, weigh(j, width, load_first(tile + j, width)), width);
       }
+      total += sum_lanes<T>(sum);
     }
+    grad_scale_.of_tile(xb, yb) = total;
   }
 
   const T *const grad_row_, *const grad_col_, *const row_, *const col_;
+  const T scale_;
+  ScaleGradient& grad_scale_;
   Buffer<T> share_;
 };
 

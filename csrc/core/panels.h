@@ -95,6 +95,7 @@ std::vector<Block> runs_of(const Components<In>& rows, int64_t panels, int64_t t
 template <class In>
 class PanelTile {
   using T = Accumulator<In>;
+  using Row = Operand<In>;
 
  public:
   PanelTile(const Components<In>& rows, const Components<In>& columns, const PanelShape& shape,
@@ -102,28 +103,36 @@ class PanelTile {
       : rows_(rows),
         columns_(columns),
         stride_(padded<T>(shape.columns)),
-        packed_(packed_size<T>(shape.columns, rows.dim)),
-        loaded_(max_rows * rows.dim),
+        width_(whole_factors<Row>(rows.dim)),
+        packed_(packed_size<Row>(shape.columns, width_)),
+        loaded_(max_rows * width_),
         tile_(max_rows * stride_ + kLanes<T>) {}  // loads may read on behind its end
 
   void pack(const Panel& panel) {
-    pack_columns(columns_, panel.rows.data(), panel.columns(), packed_.get());
+    pack_columns<Row>(
+        columns_, [&](int64_t c) { return panel.rows[c]; }, panel.columns(), packed_.get());
   }
 
   /// The similarities of rows [begin, end) with the panel that was packed last: those of row r
   /// start at (r - begin) * stride(), and are the caller's to change.
   T* multiply(const Panel& panel, int64_t begin, int64_t end) {
-    alignops::multiply(rows_.load(begin, end, loaded_.get()), end - begin, rows_.dim, packed_.get(),
-                       panel.columns(), tile_.get(), stride_);
-    return tile_.get();
+    const Row* rows = rows_.load(begin, end, width_, loaded_.get());
+    T* const tile = tile_.get();
+    const int64_t stride = stride_;
+    alignops::multiply(
+        rows, end - begin, width_, packed_.get(), panel.columns(),
+        [=](int64_t row, int64_t c, Vector<T> sum) { store(tile + row * stride + c, sum); });
+    return tile;
   }
 
   int64_t stride() const { return stride_; }
 
  private:
   const Components<In>&rows_, &columns_;
-  const int64_t stride_;
-  Buffer<T> packed_, loaded_, tile_;
+  const int64_t stride_, width_;
+  Buffer<Factor<Row>> packed_;
+  Buffer<Row> loaded_;
+  Buffer<T> tile_;
 };
 
 /// The similarities of a run of row samples with a panel, a few whole samples at a time.

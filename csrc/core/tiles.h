@@ -15,55 +15,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <utility>
 #include <vector>
 
 #include "core/components.h"
-#include "core/vector.h"
+#include "core/tile_products.h"
 
 namespace alignops {
-
-template <class T>
-struct Matrix {
-  T* data;
-  int64_t rows, cols, row_stride, col_stride;
-
-  Matrix(T* data, int64_t rows, int64_t cols)
-      : data(data), rows(rows), cols(cols), row_stride(cols), col_stride(1) {}
-
-  Matrix transposed() const {
-    Matrix result(data, cols, rows);
-    result.row_stride = col_stride;
-    result.col_stride = row_stride;
-    return result;
-  }
-};
-
-/// Uninitialised memory aligned for any vector.
-template <class T>
-class Buffer {
- public:
-  explicit Buffer(int64_t size)
-      : data_(static_cast<T*>(::operator new(std::max<int64_t>(size, 1) * sizeof(T), kAlignment))) {
-  }
-  T* get() const { return data_.get(); }
-  T& operator[](int64_t i) const { return data_.get()[i]; }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(T* data) const { ::operator delete(data, kAlignment); }
-  };
-  std::unique_ptr<T, Free> data_;
-};
-
-/// Block `index` of a batch: consecutive samples [first, last) and their rows [begin, end).
-struct Block {
-  int64_t index, first, last, begin, end;
-  int64_t rows() const { return end - begin; }
-};
 
 // A tile of 512 x 512 floats takes 1 MiB, a second-level cache: smaller ones cost the matrix
 // product more in packing than a larger one costs its epilogue in misses.
@@ -111,52 +69,34 @@ inline int64_t largest(const std::vector<Block>& blocks) {
   return rows;
 }
 
-/// Scratch of one worker: a tile, and room for the two blocks of rows behind it.
-template <class In>
-struct TileScratch {
-  using T = Accumulator<In>;
-  Buffer<T> tile, x, y;
-
-  TileScratch(int64_t x_rows, int64_t y_rows, int64_t dim)
-      : tile(x_rows * y_rows + kLanes<T>),  // loads may read on behind its end
-        x(x_rows * dim),
-        y(y_rows * dim) {}
-};
-
 /// Forward of an op that reduces a tile at a time: epilogue(tile, x_block, y_block) once for every
-/// pair of blocks, in any order. The tile holds scale * <x, y>, row-major.
+/// pair of blocks, in any order. The tile holds <x, y>, row-major.
 template <class Runtime, class In, class MakeEpilogue>
-void for_each_tile(const Components<In>& x, const Components<In>& y, Accumulator<In> scale,
+void for_each_tile(const Components<In>& x, const Components<In>& y,
                    const MakeEpilogue& make_epilogue) {
-  using T = Accumulator<In>;
   const auto x_blocks = tile_blocks(x), y_blocks = tile_blocks(y);
-  const int64_t x_rows = largest(x_blocks), y_rows = largest(y_blocks), columns = y_blocks.size();
+  const int64_t x_rows = largest(x_blocks), y_rows = largest(y_blocks), x_count = x_blocks.size();
   const auto make_worker = [&] {
-    return [&, scratch = TileScratch<In>(x_rows, y_rows, x.dim),
+    return [&, products = TileProducts<Runtime, In>(x, y, x_rows, y_rows),
             epilogue = make_epilogue(y_rows)](int64_t task) mutable {
-      const Block &xb = x_blocks[task / columns], &yb = y_blocks[task % columns];
-      const T* xs = x.load(xb.begin, xb.end, scratch.x.get());
-      const T* ys = y.load(yb.begin, yb.end, scratch.y.get());
-      T* tile = scratch.tile.get();
-      Runtime::gemm(scale, Matrix<const T>(xs, xb.rows(), x.dim),
-                    Matrix<const T>(ys, yb.rows(), x.dim).transposed(), T(0),
-                    Matrix<T>(tile, xb.rows(), yb.rows()));
-      epilogue(tile, xb, yb);
+      // Tiles of one y block follow each other: what is made of it serves all of them.
+      const Block &xb = x_blocks[task % x_count], &yb = y_blocks[task / x_count];
+      epilogue(products.similarities(xb, yb), xb, yb);
     };
   };
   typename Runtime::template Pool<decltype(make_worker)>(make_worker)
-      .run(0, x_blocks.size() * columns);
+      .run(0, x_count * y_blocks.size());
 }
 
 /// Backward of an op with a dense gradient: recompute each tile, let weigh(tile, x_block, y_block)
-/// replace the similarities by their gradients, and sum W y in grad_x and W^T x in grad_y (rows of
-/// valid components; what they held before is not read).
+/// replace the similarities by their gradients, and sum W y in grad_x and W^T x in grad_y
+/// (rows of valid components; what they held before is not read).
 ///
 /// Tiles are taken by diagonals: no two of a diagonal share a row or a column block, so they run at
 /// the same time without conflict, and each gradient row is summed in an order that the problem
 /// alone fixes.
 template <class Runtime, class In, class MakeWeigh>
-void accumulate_gradients(const Components<In>& x, const Components<In>& y, Accumulator<In> scale,
+void accumulate_gradients(const Components<In>& x, const Components<In>& y,
                           const MakeWeigh& make_weigh, Accumulator<In>* grad_x,
                           Accumulator<In>* grad_y) {
   using T = Accumulator<In>;
@@ -169,26 +109,18 @@ void accumulate_gradients(const Components<In>& x, const Components<In>& y, Accu
     std::fill_n(grad_y, y.rows() * x.dim, T(0));
     return;
   }
-  // What is kept of a block's gradients when the next product is added: nothing at first.
-  std::vector<T> x_kept(x_count, T(0)), y_kept(y_count, T(0));
+  // Whether a block's gradients hold a product already, to which the next one is added.
+  std::vector<char> x_begun(x_count, 0), y_begun(y_count, 0);
   const auto make_worker = [&] {
-    return [&, scratch = TileScratch<In>(x_rows, y_rows, x.dim),
+    return [&, products = TileProducts<Runtime, In>(x, y, x_rows, y_rows),
             weigh = make_weigh(y_rows)](int64_t task) mutable {
       const int64_t diagonal = task / shorter, one = task % shorter,
                     other = (one + diagonal) % longer;
       const Block& xb = x_blocks[x_count <= y_count ? one : other];
       const Block& yb = y_blocks[x_count <= y_count ? other : one];
-      const T* xs = x.load(xb.begin, xb.end, scratch.x.get());
-      const T* ys = y.load(yb.begin, yb.end, scratch.y.get());
-      const Matrix<const T> xm(xs, xb.rows(), x.dim), ym(ys, yb.rows(), x.dim);
-      Matrix<T> tile(scratch.tile.get(), xb.rows(), yb.rows());
-      Runtime::gemm(scale, xm, ym.transposed(), T(0), tile);
-      weigh(tile.data, xb, yb);
-      const Matrix<const T> weights(tile.data, tile.rows, tile.cols);
-      Runtime::gemm(T(1), weights, ym, std::exchange(x_kept[xb.index], T(1)),
-                    Matrix<T>(grad_x + xb.begin * x.dim, xb.rows(), x.dim));
-      Runtime::gemm(T(1), weights.transposed(), xm, std::exchange(y_kept[yb.index], T(1)),
-                    Matrix<T>(grad_y + yb.begin * x.dim, yb.rows(), x.dim));
+      weigh(products.similarities(xb, yb), xb, yb);
+      products.sum_of_y(xb, yb, std::exchange(x_begun[xb.index], 1), grad_x);
+      products.sum_of_x(xb, yb, std::exchange(y_begun[yb.index], 1), grad_y);
     };
   };
   typename Runtime::template Pool<decltype(make_worker)> pool(make_worker);

@@ -2,11 +2,13 @@
 // gives NaN out everywhere; -ffast-math is never on.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 namespace alignops {
 
@@ -84,6 +86,34 @@ inline Vector<T> min(Vector<T> a, Vector<T> b) {
 template <class T>
 inline Vector<T> max(Vector<T> a, Vector<T> b) {
   return b > a ? b : a;
+}
+
+/// The lower, or upper, halves of two vectors, lane by lane in turn.
+template <bool kUpper, class T, size_t... kLane>
+inline Vector<T> interleaved(Vector<T> a, Vector<T> b, std::index_sequence<kLane...>) {
+  constexpr int kFirst = kUpper ? kLanes<T> / 2 : 0;
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, (kFirst + kLane / 2 + kLane % 2 * kLanes<T>)...);
+#else
+  return __builtin_shuffle(a, b,
+                           Vector<Integer<T>>{(kFirst + kLane / 2 + kLane % 2 * kLanes<T>)...});
+#endif
+}
+
+/// Lane i of vector j becomes lane j of vector i.
+template <class T>
+inline void transpose(Vector<T> (&vectors)[kLanes<T>]) {
+  constexpr int64_t kHalf = kLanes<T> / 2;
+  constexpr std::make_index_sequence<kLanes<T>> kAll;
+  // Each round moves the first bit of a value's place, vector and lane in one number, to the end.
+  for (int64_t round = 1; round < kLanes<T>; round *= 2) {
+    Vector<T> next[kLanes<T>];
+    for (int64_t i = 0; i < kHalf; ++i) {
+      next[2 * i] = interleaved<false, T>(vectors[i], vectors[i + kHalf], kAll);
+      next[2 * i + 1] = interleaved<true, T>(vectors[i], vectors[i + kHalf], kAll);
+    }
+    std::copy_n(next, kLanes<T>, vectors);
+  }
 }
 
 /// Fold the upper half of the lanes onto the lower one until a single lane is left.

@@ -7,7 +7,6 @@
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
-#include <torch/headeronly/util/BFloat16.h>
 #include <torch/headeronly/util/Half.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/bfloat16.h"
 #include "core/components.h"
 
 namespace alignops {
@@ -49,7 +49,7 @@ inline auto dispatch(const Tensor& tensor, const Body& body) {
     case ScalarType::Float:
       return body(float{});
     case ScalarType::BFloat16:
-      return body(torch::headeronly::BFloat16{});
+      return body(BFloat16{});
     case ScalarType::Half:
       return body(torch::headeronly::Half{});
     default:

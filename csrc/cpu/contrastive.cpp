@@ -60,10 +60,12 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss(
     using T = Accumulator<In>;
     const auto images = pair.x_components<In>(), rows = pair.y_components<In>();
     const Texts texts = arguments.texts();
-    const LogsumexpPartials<In> partials(images, rows);
+    const T scale = scalar<T>(logit_scale);
+    const LogsumexpPartials<In> partials(images, rows, scale);
     const Buffer<T> own(texts.count);
-    for_each_tile<TorchRuntime>(images, rows, scalar<T>(logit_scale), [&](int64_t max_columns) {
-      return ContrastiveForward<T>(partials.epilogue(max_columns), texts.image_index, own.get());
+    for_each_tile<TorchRuntime>(images, rows, [&](int64_t max_columns) {
+      return ContrastiveForward<T>(partials.epilogue(max_columns), texts.image_index, scale,
+                                   own.get());
     });
     partials.combine_into(data<T>(row), data<T>(col));
     *data<T>(loss) =
@@ -89,15 +91,16 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss_backward(
     const auto weights = arguments.weights<T>();
     GradientRows<In> grad_image(images, pair.x), grad_text(rows, pair.y);
     const T scale = scalar<T>(logit_scale), of_loss = scalar<T>(grad);
+    ScaleGradient of_scale(images, rows);
     accumulate_gradients<TorchRuntime>(
-        images, rows, scale,
+        images, rows,
         [&](int64_t max_columns) {
           return ContrastiveBackward<T>(texts.image_index, weights, data<T>(of_images),
-                                        data<T>(of_texts), max_columns);
+                                        data<T>(of_texts), scale, of_scale, max_columns);
         },
         grad_image.rows(), grad_text.rows());
     Tensor grad_scale = empty({}, type);
-    *data<T>(grad_scale) = of_loss * static_cast<T>(inner_product(images, grad_image.rows()));
+    *data<T>(grad_scale) = of_loss * static_cast<T>(of_scale.sum());
     return {grad_image.finish(of_loss * scale), grad_text.finish(of_loss * scale), grad_scale};
   });
 }

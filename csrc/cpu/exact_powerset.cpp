@@ -45,7 +45,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity_backward(
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
     GradientRows<In> grad_regions(xs, pair.x), grad_phrases(ys, pair.y);
     accumulate_gradients<TorchRuntime>(
-        xs, ys, T(1),
+        xs, ys,
         [&](int64_t) {
           return ExactPowersetBackward<TorchRuntime, In>(xs, ys, data<T>(of_r2t), data<T>(of_t2r));
         },

@@ -29,10 +29,9 @@ std::tuple<Tensor, Tensor> similarity_logsumexp(const Tensor& x, const Tensor& y
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    const LogsumexpPartials<In> partials(xs, ys);
-    for_each_tile<TorchRuntime>(xs, ys, scalar<T>(scale), [&](int64_t max_columns) {
-      return partials.epilogue(max_columns);
-    });
+    const LogsumexpPartials<In> partials(xs, ys, scalar<T>(scale));
+    for_each_tile<TorchRuntime>(
+        xs, ys, [&](int64_t max_columns) { return partials.epilogue(max_columns); });
     const T nothing = -std::numeric_limits<T>::infinity();
     Tensor row = filled<T>(x, nothing), col = filled<T>(y, nothing);
     partials.combine_into(data<T>(row), data<T>(col));
@@ -63,15 +62,16 @@ std::tuple<Tensor, Tensor, Tensor> similarity_logsumexp_backward(
     const auto grad_rows = gathered(xs, grad_row), rows = gathered(xs, row);
     const auto grad_cols = gathered(ys, grad_col), cols = gathered(ys, col);
     GradientRows<In> grad_x(xs, pair.x), grad_y(ys, pair.y);
+    ScaleGradient of_scale(xs, ys);
     accumulate_gradients<TorchRuntime>(
-        xs, ys, scalar<T>(scale),
+        xs, ys,
         [&](int64_t max_columns) {
           return LogsumexpBackward<T>(grad_rows.get(), grad_cols.get(), rows.get(), cols.get(),
-                                      max_columns);
+                                      scalar<T>(scale), of_scale, max_columns);
         },
         grad_x.rows(), grad_y.rows());
     Tensor grad_scale = empty({}, accumulation_type(x));
-    *data<T>(grad_scale) = static_cast<T>(inner_product(xs, grad_x.rows()));
+    *data<T>(grad_scale) = static_cast<T>(of_scale.sum());
     return {grad_x.finish(scalar<T>(scale)), grad_y.finish(scalar<T>(scale)), grad_scale};
   });
 }

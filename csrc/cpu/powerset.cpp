@@ -45,7 +45,7 @@ std::tuple<Tensor, Tensor> powerset_similarity_backward(
     const PowersetParameters<T> parameters(scalar<double>(tau), zeta);
     GradientRows<In> grad_regions(xs, pair.x), grad_phrases(ys, pair.y);
     accumulate_gradients<TorchRuntime>(
-        xs, ys, T(1),
+        xs, ys,
         [&](int64_t max_columns) {
           return PowersetBackward<In>(xs, ys, parameters, data<T>(of_r2t), data<T>(of_t2r),
                                       max_columns);
