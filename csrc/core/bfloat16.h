@@ -7,10 +7,6 @@
 
 #include "core/vector.h"
 
-#if defined(__AVX512BF16__)
-#include <immintrin.h>
-#endif
-
 namespace alignops {
 
 /// The upper half of a float.

@@ -141,24 +141,29 @@ inline void pack_rows(const Components<BFloat16>& components, int64_t begin, int
   for_each_packed_vector<BFloat16>(dim, length, pack);
 }
 
-/// A block of the product: kRows rows by a group of kVectors vectors.
+/// A block of the product: kRows rows by a group of kVectors vectors. Its loops are unrolled where
+/// they stand, or GCC stores the sums of pairs at every step.
 template <int kRows, int kVectors, class Row, class Keep>
 inline void multiply_block(const Row* rows, int64_t length, const Factor<Row>* group,
                            const Keep& keep) {
   using F = Factor<Row>;
   Vector<Accumulator<Row>> sum[kRows][kVectors] = {};
-#pragma GCC unroll 4
   for (int64_t d = 0; d < length; d += kValuesPerFactor<Row>) {
     Vector<F> columns[kVectors];
+#pragma GCC unroll kGroupVectors
     for (int v = 0; v < kVectors; ++v) columns[v] = load(group + v * kLanes<F>);
     group += kVectors * kLanes<F>;
+#pragma GCC unroll kBlockVectors
     for (int r = 0; r < kRows; ++r) {
       F factor;
       std::memcpy(&factor, rows + r * length + d, sizeof factor);
+#pragma GCC unroll kGroupVectors
       for (int v = 0; v < kVectors; ++v) sum[r][v] = multiply_add(sum[r][v], factor, columns[v]);
     }
   }
+#pragma GCC unroll kBlockVectors
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll kGroupVectors
     for (int v = 0; v < kVectors; ++v) keep(r, v * kLanes<F>, sum[r][v]);
   }
 }

@@ -54,13 +54,14 @@ std::vector<Block> even_blocks_of(const Components<In>& components, int64_t want
   return blocks_of(components, (components.rows() + wanted - 1) / std::max<int64_t>(wanted, 1));
 }
 
-/// The blocks that make tiles: of about equal size, at most kTileRows rows where a sample allows.
+/// The blocks that make tiles: of about equal size, whole vectors of rows and at most kTileRows
+/// where a sample allows.
 template <class In>
 std::vector<Block> tile_blocks(const Components<In>& components) {
   const int64_t rows = components.rows();
   int64_t wanted = (rows + kTileRows - 1) / kTileRows;
   wanted = std::max(wanted, std::min(kMinBlocks, rows / kMinBlockRows));
-  return even_blocks_of(components, wanted);
+  return blocks_of(components, padded<float>((rows + wanted - 1) / std::max<int64_t>(wanted, 1)));
 }
 
 inline int64_t largest(const std::vector<Block>& blocks) {

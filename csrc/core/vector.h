@@ -10,6 +10,10 @@
 #include <type_traits>
 #include <utility>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 namespace alignops {
 
 #if defined(__AVX512F__)
@@ -54,6 +58,12 @@ inline void store(T* to, Vector<T> v) {
 template <class T>
 inline Vector<T> load_first(const T* from, int64_t width) {
   if (width == kLanes<T>) return load(from);
+#if defined(__AVX512F__)
+  // A mask, as a call of memcpy would empty all registers.
+  if constexpr (std::is_same_v<T, float>) {
+    return reinterpret_cast<Vector<float>>(_mm512_maskz_loadu_ps((1u << width) - 1, from));
+  }
+#endif
   Vector<T> v{};
   std::memcpy(&v, from, width * sizeof(T));
   return v;
@@ -62,6 +72,11 @@ inline Vector<T> load_first(const T* from, int64_t width) {
 template <class T>
 inline void store_first(T* to, Vector<T> v, int64_t width) {
   if (width == kLanes<T>) return store(to, v);
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>) {
+    return _mm512_mask_storeu_ps(to, (1u << width) - 1, reinterpret_cast<__m512>(v));
+  }
+#endif
   std::memcpy(to, &v, width * sizeof(T));
 }
 
