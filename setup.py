@@ -12,13 +12,13 @@ ROOT = Path(__file__).resolve().parent
 
 
 class CMakeBuild(build_ext):
-    """Configure, build and install into the place that setuptools asks for."""
+    """Configures, builds and installs to the path that setuptools expects."""
 
     def run(self) -> None:
-        """Build every target of CMakeLists.txt; a second run compiles what has changed."""
+        """Build every target of CMakeLists.txt; a second run compiles only changes."""
         build = ROOT / "build" / f"cmake-{sys.implementation.cache_tag}"
         prefix = ROOT if self.inplace else Path(self.build_lib).resolve()
-        # Named anew each time: those of an earlier, isolated build are gone with its environment.
+        # Set again each time: the paths of an earlier isolated build no longer exist.
         tools = [f"-DPython_EXECUTABLE={sys.executable}"]
         if ninja := shutil.which("ninja"):
             tools.append(f"-DCMAKE_MAKE_PROGRAM={ninja}")

@@ -5,7 +5,7 @@ from importlib.metadata import distributions, requires
 
 
 def normalised(requirement: str) -> str:
-    """The name of a requirement's package, as pip compares it."""
+    """Name of a requirement's package, normalised as by pip."""
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
 
 

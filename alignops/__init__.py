@@ -1,14 +1,12 @@
 """Fused ops and thin trainers for fine-grained image-text alignment.
 
-The ops are here. The subpackages (`alignops.losses`, `alignops.models`, ...) are loaded by their
-first use; all but `losses` take packages of `pip install "alignops[train]"`.
-
-Where torch is not imported yet, the ops are loaded by their first use as well, so that the command
-answers without torch what takes none; `import alignops.ops` registers `torch.ops.alignops` always.
+The ops are here. The subpackages (`alignops.losses`, `alignops.models`, ...) load on first use; all
+but `losses` need the packages of `pip install "alignops[train]"`.
 """
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignops.extras import needs_train
@@ -84,5 +82,10 @@ def _load_ops() -> None:
         globals()[name] = next(getattr(room, name) for room in rooms if hasattr(room, name))
 
 
-if "torch" in sys.modules:
+def _is_command() -> bool:
+    """Whether this process is the `alignops` command, which prints its help without torch."""
+    return Path(next(iter(sys.argv), "")).stem == "alignops"
+
+
+if not _is_command():
     _load_ops()

@@ -1,7 +1,7 @@
 """Files and folders that appear whole or not at all: written beside their place, then renamed.
 
-What is written reaches the disk before its name does, so that neither a killed process nor a power
-cut leaves half a file under a name that somebody reads.
+The contents reach the disk before the name does, so neither a killed process nor a power cut leaves
+half a file under its final name.
 """
 
 import os
@@ -13,17 +13,16 @@ from pathlib import Path
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """Give a name to write a file under; it becomes `path` if nothing raises.
+    """Yield a temporary path to write; the file becomes `path` if nothing raises.
 
-    Processes that write the same file at the same time do not disturb each other: the last one to
-    finish has it.
+    Processes may write the same file at the same time: the last one to finish wins.
 
     Args:
-        path: the file; it may exist, its folder must.
+        path: the file, which may exist, in a folder that must.
 
     Yields:
-        A path in the same folder. Its file gets the mode of any new file (0666 less the umask),
-        whatever the library that writes it prefers.
+        A path in the same folder. The file gets the mode of any new file (0666 less the umask),
+        whatever the writing library sets.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.touch()
@@ -39,12 +38,12 @@ def replacing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to write into; it becomes `path` if nothing raises.
+    """Yield an empty folder to fill; it becomes `path` if nothing raises.
 
-    One process at a time may write the folder: what a killed one left behind is removed first.
+    One process at a time may write the folder. What a killed one left behind is removed first.
 
     Args:
-        path: the folder; one that exists is replaced, and parents are made.
+        path: the folder. An existing one is replaced; missing parents are created.
 
     Yields:
         A folder beside `path`.

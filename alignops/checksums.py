@@ -1,4 +1,4 @@
-"""A folder's files as they were written: SHA-256 of each, kept in the folder and checked later."""
+"""SHA-256 checksums of a folder's files, kept in the folder."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _BLOCK = 1 << 20
 
 
 class DamagedError(ValueError):
-    """What a file holds is not what was written."""
+    """A file's contents are not those that were written."""
 
 
 def file_digest(path: Path) -> str:
@@ -25,15 +25,15 @@ def file_digest(path: Path) -> str:
 
 
 def file_digests(paths: Iterable[Path]) -> Iterable[str]:
-    """Hash files on all cores; the digests come in the files' order."""
-    with ThreadPoolExecutor() as threads:  # hashing holds no interpreter lock
+    """Hash files on all cores; yields digests in the files' order."""
+    with ThreadPoolExecutor() as threads:  # hashing releases the interpreter lock
         yield from threads.map(file_digest, paths)
 
 
 def write_manifest(folder: Path) -> None:
-    """Record the size and the digest of every file in a folder, in its `manifest.json`.
+    """Record the size and digest of every file of a folder in its `manifest.json`.
 
-    The last thing to write in it: whatever changes later is damage.
+    Write it last: any later change counts as damage.
     """
     files = _files(folder)
     recorded = {
@@ -44,10 +44,10 @@ def write_manifest(folder: Path) -> None:
 
 
 def verify_manifest(folder: Path) -> None:
-    """Compare a folder's files with its `manifest.json`; files it does not name are no matter.
+    """Compare a folder's files with its `manifest.json`; ignores files that it does not name.
 
     Raises:
-        DamagedError: a file is missing or another, or the manifest is; names it.
+        DamagedError: a file or the manifest is missing or has changed; names it.
     """
     recorded = _read_manifest(folder / MANIFEST)
     files = _files(folder)
@@ -64,7 +64,7 @@ def verify_manifest(folder: Path) -> None:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """List the files in a folder by their name in it, in a fixed order."""
+    """List a folder's files by name, in a fixed order."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     return {name: path for name, path in files.items() if path.is_file() and name != MANIFEST}
 

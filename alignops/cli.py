@@ -1,7 +1,7 @@
-"""The `alignops` command: parses arguments, calls the package, prints the outcome.
+"""The `alignops` command: parses arguments, calls the package, prints the result.
 
-A user's mistake is one sentence on stderr and exit code 2. Set ALIGNOPS_DEBUG=1 for the traceback.
-Imports are inside the commands, so that each loads only what it uses.
+A user's mistake gives one sentence on stderr and exit code 2; ALIGNOPS_DEBUG=1 adds the traceback.
+Each command imports what it uses, so the others start fast.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
         "--base",
         default="words",
-        help="what the base knows before sentences: words (default), places or places-of-three",
+        help="what the base learns before sentences: words (default), places or places-of-three",
     )
     chosen = demo.add_mutually_exclusive_group()
     chosen.add_argument(
@@ -129,11 +129,11 @@ def _add_method(command: argparse.ArgumentParser) -> None:
 
 def _add_text(text: argparse.ArgumentParser) -> None:
     text.add_argument(
-        "captions", nargs="*", metavar="CAPTION", help="none: the lines of standard input"
+        "captions", nargs="*", metavar="CAPTION", help="default: the lines of standard input"
     )
     text.add_argument("--vocabulary", type=Path, help="JSON file; default: the captions' words")
-    text.add_argument("--positives", type=int, default=3, help="most parts of a caption")
-    text.add_argument("--negatives", type=int, default=6, help="most hard negatives of these")
+    text.add_argument("--positives", type=int, default=3, help="largest number of sub-graphs")
+    text.add_argument("--negatives", type=int, default=6, help="largest number of hard negatives")
     text.add_argument("--seed", type=int, default=0, help="of what is drawn; default: 0")
 
 

@@ -1,4 +1,4 @@
-"""What `pip install alignops` leaves out, and the sentence that says how to add it."""
+"""Packages that `pip install alignops` leaves out, and the error that says how to add them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def needs_train(name: str) -> Iterator[None]:
-    """Turn a package that is missing into a sentence about what needs it and how to install it.
+    """Turn the ImportError of a missing package into one that says how to install it.
 
     Args:
-        name: what is imported or run inside, as the user knows it.
+        name: what needs the package, as the user calls it.
 
     Raises:
-        ImportError: a package of the extra `train` is not installed.
+        ImportError: a package of the extra `train` is missing.
     """
     try:
         yield

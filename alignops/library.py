@@ -1,7 +1,7 @@
-"""Loads the variant of the compiled op library that suits this CPU, or says why there is none.
+"""Loads the variant of the compiled library that suits this CPU, or says why there is none.
 
-The variants are the same sources compiled for growing instruction sets; only one is ever loaded.
-Without any, the package works on the reference implementation.
+Each variant compiles the same sources for another instruction set; exactly one is loaded. Without
+one, the package runs the reference implementation.
 """
 
 import ctypes
@@ -17,12 +17,12 @@ OLDEST_TORCH = (2, 10)
 CAPABILITY_VARIABLE = "ALIGNOPS_CPU_CAPABILITY"
 
 _FOLDER = Path(__file__).parent / "lib"
-# From the widest instruction set to the baseline of the architecture.
+# From the widest instruction set to the architecture's baseline.
 _CAPABILITIES = ("avx512", "avx2", "default")
 
 
 def check_torch() -> None:
-    """Refuse a torch whose stable ABI is older than the one that the library is built for."""
+    """Refuse a torch whose stable ABI is older than the library's."""
     major, minor = (int(part) for part in torch.__version__.split(".")[:2])
     if (major, minor) < OLDEST_TORCH:
         oldest = ".".join(map(str, OLDEST_TORCH))
@@ -33,7 +33,7 @@ def check_torch() -> None:
 
 
 def load() -> dict[str, Any]:
-    """Load the best variant for this CPU; see `build_info` for what comes back."""
+    """Load the best variant for this CPU; returns what `build_info` returns."""
     try:
         compiled = importlib.import_module("alignops._C")
     except ImportError as error:
@@ -53,13 +53,13 @@ def load() -> dict[str, Any]:
 
 
 def _watch_signals(compiled: Any, library: Path) -> None:
-    """Let Ctrl-C end a long call of the main thread, the one in which Python handles signals."""
+    """Let Ctrl-C end a long call on the main thread, where Python handles signals."""
     if threading.current_thread() is threading.main_thread():
         ctypes.CDLL(str(library)).alignops_watch_signals(ctypes.c_void_p(compiled.signal_check()))
 
 
 def _wanted_capability(supported: str) -> str:
-    """The widest variant that the CPU supports, or a narrower one that the user asks for."""
+    """The widest variant that the CPU supports, or a narrower one that the user requests."""
     usable = _CAPABILITIES[_CAPABILITIES.index(supported) :]
     wanted = os.environ.get(CAPABILITY_VARIABLE, supported)
     if wanted not in usable:
@@ -74,7 +74,7 @@ _INFO = load()
 
 
 def build_info() -> dict[str, Any]:
-    """What the compiled library is, and whether it is in use.
+    """Describe the compiled library and whether it is in use.
 
     Returns:
         "loaded" (bool); where loaded, "cpu_capability" (avx512, avx2 or default); where not,

@@ -1,8 +1,7 @@
-"""How far long work has come: a bar on a terminal, a line now and then anywhere else."""
+"""Progress of long work: a bar on a terminal, a line now and then elsewhere."""
 
 import time
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import TypeVar
 
 from rich import progress as rich
@@ -11,7 +10,7 @@ from rich.console import Console
 Item = TypeVar("Item")
 
 _SECONDS_BETWEEN_LINES = 30.0
-# Work that is done sooner needs no line.
+# Shorter work prints no line.
 _SECONDS_TO_FIRST_LINE = 1.0
 
 
@@ -35,12 +34,7 @@ class Bar:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Leave the bar as it is, or take it away."""
         self._progress.stop()
 
@@ -49,7 +43,7 @@ class Bar:
         self._progress.advance(self._task)
 
     def show(self, figures: str) -> None:
-        """Say something beside the bar from now on."""
+        """Show figures beside the bar from now on."""
         self._progress.update(self._task, figures=figures)
 
 
@@ -68,16 +62,11 @@ class Lines:
         """Start the clock."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Leave the lines as they are."""
 
     def advance(self) -> None:
-        """Count one more; print a line if it is time, or nothing is left."""
+        """Count one more; print a line if one is due or the work is done."""
         self._done += 1
         now = time.monotonic()
         ended = self._done == self._total and now - self._begun >= _SECONDS_TO_FIRST_LINE
@@ -91,7 +80,7 @@ class Lines:
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     def show(self, figures: str) -> None:
-        """Say something in the lines from now on."""
+        """Show figures in the lines from now on."""
         self._figures = figures
 
 
@@ -101,11 +90,11 @@ def open_progress(
     """Choose how to show progress.
 
     Args:
-        title: what is done.
-        total: how much there is.
-        done: how much of it was done before.
-        stays: leave a bar on the screen at the end.
-        console: where to; standard error by default.
+        title: name of the work.
+        total: number of units of work.
+        done: number of units already done.
+        stays: leave the bar on the screen at the end.
+        console: output; standard error by default.
     """
     console = console or Console(stderr=True)
     if console.is_terminal:
@@ -114,7 +103,7 @@ def open_progress(
 
 
 def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
-    """Pass items on, and show how many of `total` have been dealt with."""
+    """Yield the items, showing how many of `total` are done."""
     with open_progress(title, total, stays=False) as shown:
         for item in items:
             yield item

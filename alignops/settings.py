@@ -1,4 +1,4 @@
-"""A check that configurations share: a setting that would have no effect is a mistake."""
+"""A check shared by configurations: a setting that would have no effect is an error."""
 
 from collections.abc import Iterable
 from operator import attrgetter
@@ -6,13 +6,13 @@ from typing import Any
 
 
 def refuse_unused(config: Any, names: Iterable[str], *, group: str, reason: str) -> None:
-    """Raise ValueError where a setting that has no effect here is not at its default.
+    """Raise ValueError if a setting that has no effect here differs from its default.
 
     Args:
         config: a dataclass all of whose fields have defaults.
-        names: of the settings without effect; a dot leads into a nested dataclass.
-        group: what the user calls the dataclass.
-        reason: why they have no effect, after "as".
+        names: the settings without effect; a dot leads into a nested dataclass.
+        group: the user's name for the dataclass.
+        reason: why they have no effect; follows "as".
     """
     defaults = type(config)()
     for name in names:

@@ -1,4 +1,4 @@
-"""Named tensors in a file: safetensors, which holds numbers and nothing that could run."""
+"""Named tensors in a file: safetensors, which holds numbers and no executable code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,18 +15,18 @@ _SHOWN = 3
 def save_tensors(
     tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors, of any device and layout, to a file of the mode that the umask gives.
+    """Write tensors of any device and layout to a file whose mode follows the umask.
 
     Args:
-        tensors: by name; those that share memory are written once each.
-        path: of the file.
-        metadata: texts to keep beside them.
+        tensors: by name; tensors that share memory are each written in full.
+        path: the file.
+        metadata: strings to store with them.
 
-    Raises:
-        OSError: the file cannot be written, as when the disk is full.
+        es:
+        OSError: the file cannot be written, for example because the disk is full.
     """
     path.touch()
-    mode = path.stat().st_mode  # safetensors would leave the file to its owner alone
+    mode = path.stat().st_mode  # safetensors makes the file readable by its owner alone
     try:
         save_file(_apart(tensors), path, metadata=dict(metadata) if metadata else None)
     except SafetensorError as error:
@@ -39,7 +39,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        DamagedError: it is not of this format, or cut off.
+        DamagedError: it is not in this format, or truncated.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
@@ -73,7 +73,7 @@ def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) ->
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give each tensor memory of its own, as safetensors asks for; copy only where it must be."""
+    """Give each tensor memory of its own, as safetensors requires; copy only where needed."""
     apart, seen = {}, set()
     for name, tensor in tensors.items():
         own = tensor.detach().cpu().contiguous()

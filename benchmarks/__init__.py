@@ -1,1 +1,1 @@
-"""How fast the package is, and against what: `pytest benchmarks/`; see docs/benchmarks.md."""
+"""Benchmarks against plain torch and other packages: `pytest benchmarks/`; docs/benchmarks.md."""

@@ -1,4 +1,4 @@
-"""The ops as one writes them in plain torch, without masks, in the form that is fastest there."""
+"""The ops as users write them in plain torch, without masks, in torch's fastest form."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch.nn.functional import leaky_relu, softplus
 
 
 def fgm_similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Both directions of fine-grained matching."""
+    """FILIP similarity, MaxSim in both directions."""
     s = _similarities(x, y)
     return _maximum(s, 3).mean(1), _maximum(s, 1).mean(2)
 
@@ -27,7 +27,7 @@ def powerset_similarity(
 
 
 def exact_powerset_similarity(regions: Tensor, phrases: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean over all subsets of their best phrase, and over all phrases of their best subset."""
+    """Mean over subsets of the best phrase, and mean over phrases of the best subset."""
     s = torch.einsum("imd,jkd->ijmk", regions, phrases)
     region = torch.arange(regions.shape[1], device=s.device)
     subset = torch.arange(2 ** len(region), device=s.device)
@@ -36,7 +36,7 @@ def exact_powerset_similarity(regions: Tensor, phrases: Tensor) -> tuple[Tensor,
 
 
 def scan_similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """SCAN's matching, for embeddings of norm 1."""
+    """SCAN's similarity, for embeddings of norm 1."""
     c = leaky_relu(_similarities(x, y), 0.1)
     of_x = (c / c.square().sum(1, keepdim=True).sqrt()).amax(3).mean(1)
     of_y = (c / c.square().sum(3, keepdim=True).sqrt()).amax(1).mean(2)
@@ -52,7 +52,7 @@ def similarity_logsumexp(x: Tensor, y: Tensor, scale: float) -> tuple[Tensor, Te
 def multi_positive_contrastive_loss(
     image: Tensor, text: Tensor, image_index: Tensor, text_is_positive: Tensor, logit_scale: float
 ) -> Tensor:
-    """MosaiCLIP's loss where every image has a positive text."""
+    """MosaiCLIP's loss if every image has a positive text."""
     logits = logit_scale * image @ text.T
     matched = logits[image_index, torch.arange(len(text), device=text.device)]
     positive = text_is_positive.to(logits.dtype)
@@ -65,11 +65,11 @@ def multi_positive_contrastive_loss(
 
 
 def _similarities(x: Tensor, y: Tensor) -> Tensor:
-    """(Bx, N, By, M), the order in which one matrix product leaves them."""
+    """Similarities (Bx, N, By, M), in the order of one matrix product."""
     s = x.flatten(0, 1) @ y.flatten(0, 1).T
     return s.view(*x.shape[:2], *y.shape[:2])
 
 
 def _maximum(s: Tensor, dim: int) -> Tensor:
-    """`amax` is faster forward, but its gradient is dense; that of `max` goes to the winner."""
+    """Maximum by `max`: `amax` is faster forward, but has a dense gradient."""
     return s.max(dim).values if torch.is_grad_enabled() else s.amax(dim)

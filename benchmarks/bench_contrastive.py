@@ -5,17 +5,17 @@ from functools import partial
 import alignops
 from benchmarks import baselines, peers
 from benchmarks.comparison import Peer, over
-from benchmarks.sizes import Texts
+from benchmarks.sizes import TextSize
 
 SCALE = 100.0
 SIZES = [
-    Texts("small", 8, 1, 64),
-    Texts("AAHR", 256, 1, 1024),
-    Texts("CLIP", 4096, 1, 512),
-    Texts("MosaiCLIP", 256, 9, 512),
-    Texts("MosaiCLIP", 1024, 9, 512),
+    TextSize("small", 8, 1, 64),
+    TextSize("AAHR", 256, 1, 1024),
+    TextSize("CLIP", 4096, 1, 512),
+    TextSize("MosaiCLIP", 256, 9, 512),
+    TextSize("MosaiCLIP", 1024, 9, 512),
 ]
-LARGE = [Texts("CLIP", 32768, 1, 512), Texts("MosaiCLIP", 4096, 9, 512)]
+LARGE = [TextSize("CLIP", 32768, 1, 512), TextSize("MosaiCLIP", 4096, 9, 512)]
 
 
 @over(SIZES, LARGE)
@@ -33,7 +33,7 @@ def test_multi_positive_contrastive_loss(compare, size, dtype, passes):
     )
 
 
-def _peers(size: Texts) -> dict[str, Peer]:
+def _peers(size: TextSize) -> dict[str, Peer]:
     one_to_one = {"open_clip": Peer("open_clip", peers.open_clip_loss)}
     return {
         "metric-learning": Peer("pytorch_metric_learning", peers.metric_learning_loss),

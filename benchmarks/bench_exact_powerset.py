@@ -1,14 +1,14 @@
-"""Powerset similarity by its definition: all subsets of 10 and of 16 regions."""
+"""Exact powerset similarity, over all subsets of 10 and of 16 regions."""
 
 import alignops
 from benchmarks import baselines
 from benchmarks.comparison import over
-from benchmarks.sizes import Components
+from benchmarks.sizes import ComponentSize
 
 SIZES = [
-    Components("small", 8, 4, 4, 64),
-    Components("PowerCLIP", 64, 10, 24, 512),
-    Components("16 regions", 64, 16, 24, 512),
+    ComponentSize("small", 8, 4, 4, 64),
+    ComponentSize("PowerCLIP", 64, 10, 24, 512),
+    ComponentSize("16 regions", 64, 16, 24, 512),
 ]
 
 

@@ -3,15 +3,15 @@
 import alignops
 from benchmarks import baselines
 from benchmarks.comparison import over
-from benchmarks.sizes import Texts
+from benchmarks.sizes import TextSize
 
 SCALE = 100.0
 SIZES = [
-    Texts("small", 8, 1, 64),
-    Texts("MosaiCLIP", 256, 9, 512),
-    Texts("MosaiCLIP", 1024, 9, 512),
+    TextSize("small", 8, 1, 64),
+    TextSize("MosaiCLIP", 256, 9, 512),
+    TextSize("MosaiCLIP", 1024, 9, 512),
 ]
-LARGE = [Texts("MosaiCLIP", 4096, 9, 512)]
+LARGE = [TextSize("MosaiCLIP", 4096, 9, 512)]
 
 
 @over(SIZES, LARGE)

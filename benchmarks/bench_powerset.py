@@ -1,16 +1,16 @@
-"""Powerset similarity through non-linear aggregators, at the sizes of PowerCLIP."""
+"""Powerset similarity by non-linear aggregators, at the sizes of PowerCLIP."""
 
 import alignops
 from benchmarks import baselines
 from benchmarks.comparison import over
-from benchmarks.sizes import Components
+from benchmarks.sizes import ComponentSize
 
 SIZES = [
-    Components("small", 8, 4, 4, 64),
-    Components("PowerCLIP", 40, 10, 24, 512),
-    Components("PowerCLIP", 160, 10, 24, 512),
+    ComponentSize("small", 8, 4, 4, 64),
+    ComponentSize("PowerCLIP", 40, 10, 24, 512),
+    ComponentSize("PowerCLIP", 160, 10, 24, 512),
 ]
-LARGE = [Components("PowerCLIP", 1024, 10, 24, 512)]
+LARGE = [ComponentSize("PowerCLIP", 1024, 10, 24, 512)]
 
 
 @over(SIZES, LARGE)

@@ -1,15 +1,15 @@
-"""SCAN's matching at the sizes of AAHR, forward only."""
+"""SCAN's similarity at the sizes of AAHR, forward only."""
 
 import alignops
 from benchmarks import baselines
 from benchmarks.comparison import over
-from benchmarks.sizes import Components
+from benchmarks.sizes import ComponentSize
 
 SIZES = [
-    Components("small", 8, 4, 4, 64),
-    Components("AAHR", 128, 36, 32, 1024),
+    ComponentSize("small", 8, 4, 4, 64),
+    ComponentSize("AAHR", 128, 36, 32, 1024),
 ]
-LARGE = [Components("AAHR", 256, 36, 32, 1024)]
+LARGE = [ComponentSize("AAHR", 256, 36, 32, 1024)]
 
 
 @over(SIZES, LARGE, passes=["forward"])

@@ -1,4 +1,4 @@
-"""How fast scenes are made up, drawn and described; every round handles 1,000 of them."""
+"""Speed of drawing, rendering and describing scenes, 1,000 per round."""
 
 from alignops.data.scenes import SceneDataset, compositional_pairs, draw_scenes, render
 

@@ -1,6 +1,7 @@
-"""How fast captions are parsed, every round 1,000 of them, and how much of the graphs is right."""
+"""Speed of parsing captions, 1,000 per round, and accuracy of the graphs."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from annotated_captions import HALVES, annotations, score
 from alignops.data.scenes import draw_scenes
 from alignops.data.scenes.captions import TEMPLATES, sentence
 from alignops.text import parse_captions
+from alignops.text.graph import SceneGraph
 from alignops.text.rules.graphs import graph_of
 from alignops.text.rules.pipeline import load_pipeline
 from benchmarks import scene_graph_parser
@@ -61,7 +63,7 @@ def test_cached_coco_captions(benchmark, coco_captions, tmp_path):
 @pytest.mark.parametrize("half", HALVES)
 def test_agreement_with_annotated_captions(half, capsys):
     captions = [row["caption"] for row in annotations(half)]
-    parsers = {"alignops": parse_anew}
+    parsers: dict[str, Callable[[list[str]], list[SceneGraph]]] = {"alignops": parse_anew}
     if scene_graph_parser.INSTALLED:
         parsers["SceneGraphParser"] = scene_graph_parser.parse_captions
     with capsys.disabled():

@@ -1,4 +1,4 @@
-"""One row of a benchmark: an op and its competitors on the same inputs, in time and in memory."""
+"""One row of a benchmark: time and memory of an op and its competitors on the same inputs."""
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from benchmarks.sizes import Size
 Function: TypeAlias = Callable[..., Tensor | tuple[Tensor, ...]]
 
 OURS, EAGER, COMPILED, GEMM = "alignops", "eager", "torch.compile", "torch.mm"
-# The batch on which competitors are checked, and the only one under --benchmark-disable.
+# Batch size for checking competitors, and the only one under --benchmark-disable.
 MINIATURE = 4
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -26,7 +26,7 @@ _PASSES = {"forward": False, "forward + backward": True}
 
 @dataclass(frozen=True)
 class Peer:
-    """A function that stands on another package, which may not be installed."""
+    """A function that needs another package, which may not be installed."""
 
     package: str
     run: Function
@@ -34,7 +34,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Problem:
-    """What every competitor of a row computes."""
+    """The computation of a row, the same for every competitor."""
 
     size: Size
     dtype: torch.dtype
@@ -49,9 +49,9 @@ class Problem:
             return self.size.inputs(self.dtype)
 
     def call(self, run: Function, inputs: tuple[Tensor, ...]) -> Call:
-        """A call for results, and for their gradients by the floating-point inputs if `backward`.
+        """A call that computes results and, if `backward`, gradients of floating-point inputs.
 
-        Gradients start from fixed random ones of the results.
+        The gradients of the results are random and fixed.
         """
 
         def forward() -> tuple[Tensor, ...]:
@@ -72,7 +72,7 @@ class Problem:
         return finished(forward_and_backward, self.device)
 
     def warm_memory(self, call: Call) -> int | None:
-        """Peak memory of a call that is not the first, which may compile or set up a library."""
+        """Peak memory of a second call; the first may compile or set up a library."""
         call()
         return peak_memory(call, self.device)
 
@@ -80,7 +80,7 @@ class Problem:
 def over(
     sizes: Sequence[Size], large: Sequence[Size] = (), passes: Sequence[str] = tuple(_PASSES)
 ) -> pytest.MarkDecorator:
-    """Repeat a benchmark for every size, type and choice of passes; large sizes are marked slow."""
+    """Parametrise a benchmark by size, type and passes; large sizes are marked slow."""
     return pytest.mark.parametrize(
         ("size", "dtype", "passes"),
         [
@@ -110,11 +110,11 @@ def compare(
     eager: Function,
     peers: Mapping[str, Peer | str] = MappingProxyType({}),
 ) -> None:
-    """Time an op, its definition in eager and in compiled torch, peers, and a bare matrix product.
+    """Time an op, its definition in eager and compiled torch, peers, and a bare matrix product.
 
-    A peer may be given as the reason for which it is not run. The record goes to
-    `benchmark.extra_info`: per competitor its median "seconds" and its peak "memory" in bytes above
-    inputs and outputs, or the reason for which it was "skipped".
+    A peer may be a string instead, the reason for skipping it. The record goes to
+    `benchmark.extra_info`: each competitor's median "seconds" and peak "memory" in bytes above
+    inputs and outputs, or the reason why it was "skipped".
     """
     torch.manual_seed(0)
     problem = Problem(size, _DTYPES[dtype], _PASSES[passes], device)
@@ -162,9 +162,10 @@ def _function(peer: Peer | str) -> Function | str:
 def _check_agreement(
     ours: Function, others: Mapping[str, Function | str], problem: Problem
 ) -> None:
-    """Refuse what does not compute the same; forward, a peer may compute the first results only.
+    """Require equal results; forward, a peer may compute only the first of them.
 
-    In float32, of values that bfloat16 and float16 hold too: who works in those loses nothing.
+    Compares in float32, on values that bfloat16 and float16 represent too, so that peers in those
+    types lose nothing.
     """
     rounded = replace(problem, dtype=torch.bfloat16).inputs()
     inputs = tuple(t.float() if t.is_floating_point() else t for t in rounded)
@@ -174,27 +175,27 @@ def _check_agreement(
             continue
         results = problem.call(run, inputs)()
         for result, wanted in zip(results, expected, strict=problem.backward):
-            # As a ratio of norms, which no cancellation in a single value upsets.
+            # A ratio of norms is robust to cancellation in single values.
             error = ((result - wanted).norm() / wanted.norm()).item()
             assert error < 1e-3, f"{name} differs from alignops by {error:.1e} of the result's norm"
 
 
 def _definitions(eager: Function, problem: Problem, *, compile: bool) -> dict[str, Function | str]:
-    """The definition in eager and in compiled torch, or the reasons for which they cannot run."""
+    """The definition in eager and compiled torch, or the reason why each cannot run."""
     too_large = _too_large(eager, problem)
     if not compile:
         return {EAGER: too_large or eager}
-    # Graphs of earlier sizes count towards a limit, after which torch silently runs eager.
+    # Graphs of earlier sizes count towards a limit beyond which torch silently runs eager.
     torch.compiler.reset()
     gc.collect()
     compiled = torch.compile(eager, dynamic=False)
-    if too_large:  # compiled, it may fit all the same
+    if too_large:  # compiled, it may still fit
         return {EAGER: too_large, COMPILED: _too_large(compiled, problem) or compiled}
     return {EAGER: eager, COMPILED: compiled}
 
 
 def _too_large(run: Function, problem: Problem) -> str | None:
-    """The memory that a definition needs, if above the limit; from an eighth of the batch."""
+    """The memory of a definition, extrapolated from an eighth of the batch, if above the limit."""
     batch = problem.size.batch
     part = problem.with_batch(max(batch // 8, 1))
     measured = part.warm_memory(part.call(run, part.inputs()))
@@ -202,7 +203,7 @@ def _too_large(run: Function, problem: Problem) -> str | None:
 
 
 def _product(inputs: tuple[Tensor, ...], device: str) -> Call | str:
-    """The similarities by one matrix product, or the memory that they need, if above the limit."""
+    """One matrix product of the similarities, or their memory, if above the limit."""
     rows, columns = (tensor.detach().flatten(0, -2) for tensor in inputs[:2])
     too_large = _above_limit(len(rows) * len(columns) * rows.itemsize, device)
     return too_large or finished(lambda: (torch.mm(rows, columns.T),), device)

@@ -1,4 +1,4 @@
-"""No op with red tests is timed; comparisons print as one table per op and are saved."""
+"""Times only ops whose tests pass; prints one table per op and saves the comparisons."""
 
 import subprocess
 import sys
@@ -18,13 +18,13 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def device(request: pytest.FixtureRequest) -> str:
-    """Where ops are compared."""
-    return request.config.getoption("--device")
+    """The device of the comparison."""
+    return str(request.config.getoption("--device"))
 
 
 @pytest.fixture
 def compare(request: pytest.FixtureRequest, benchmark: Any, device: str) -> Callable[..., None]:
-    """`comparison.compare` for the op that the file is named after, if its tests pass."""
+    """`comparison.compare` for the op in the file's name, if its tests pass."""
     op = request.module.__name__.rpartition("bench_")[2]
     for tests in _tests_of(op, device):
         if benchmark.enabled and not _pass(tests):
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
         raise pytest.UsageError("--device cuda: torch finds no CUDA device; expected one")
-    # Before pytest-benchmark reads its options: every timed run is kept, for benchmarks.page.
+    # Before pytest-benchmark reads its options: saves every timed run for benchmarks.page.
     if not config.option.benchmark_json and not config.option.benchmark_save:
         config.option.benchmark_autosave = config.option.benchmark_autosave or "comparison"
 
@@ -75,7 +75,7 @@ def pytest_benchmark_update_machine_info(
 
 
 def pytest_benchmark_group_stats(benchmarks: list[dict[str, Any]]) -> None:
-    # Leaves out of pytest-benchmark's own table what stands in ours.
+    # Our own table replaces pytest-benchmark's for these.
     benchmarks[:] = [benchmark for benchmark in benchmarks if not benchmark["extra_info"]]
 
 

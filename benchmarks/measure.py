@@ -1,4 +1,4 @@
-"""Time of calls that take turns, and the memory that one call needs."""
+"""Time of calls that take turns, and peak memory of a call."""
 
 import ctypes
 import statistics
@@ -14,19 +14,19 @@ Call: TypeAlias = Callable[[], tuple[Tensor, ...]]
 
 SECONDS = 2.0
 ROUNDS = range(3, 101)
-# What a competitor may take of a CPU's memory, in bytes, and its share of that of a GPU.
+# Memory limit of a competitor: bytes on a CPU, share of the memory on a GPU.
 CPU_MEMORY, GPU_SHARE = 8e9, 0.8
 
 _PROCESS = Path("/proc/self")
-# "5" makes the kernel forget the process's highest resident size (man 5 proc).
+# "5" resets the process's peak resident size (man 5 proc).
 _FORGET_PEAK = "5"
 
 
 def seconds_in_turns(benchmark: Any, first: Call, others: Mapping[str, Call]) -> dict[str, float]:
     """Median seconds of the other calls by name, while pytest-benchmark times the first.
 
-    Every round runs all of them once, so that a disturbance of the machine meets them alike. Rounds
-    fill about `SECONDS`, within the bounds of `ROUNDS`. The caller has warmed up every call.
+    Each round runs every call once, so that disturbances of the machine affect all alike. Rounds
+    fill about `SECONDS`, within the bounds `ROUNDS`. The caller warms up every call.
     """
     samples: dict[str, list[float]] = {name: [] for name in others}
 
@@ -47,7 +47,7 @@ def seconds_of(call: Call) -> float:
 
 
 def finished(call: Call, device: str) -> Call:
-    """The call, which comes back when the device is done."""
+    """The call, followed by a synchronisation with the device."""
     if device == "cpu":
         return call
 
@@ -60,19 +60,19 @@ def finished(call: Call, device: str) -> Call:
 
 
 def memory_limit(device: str) -> float:
-    """Bytes that a competitor may need; one that needs more is not run."""
+    """Memory limit of a competitor in bytes; one that needs more is skipped."""
     if device == "cpu":
         return CPU_MEMORY
     return GPU_SHARE * torch.cuda.mem_get_info()[1]
 
 
 def peak_memory(call: Call, device: str) -> int | None:
-    """Bytes that a call holds at its peak, above its inputs and outputs; None where unknown."""
+    """Peak memory of a call in bytes, above its inputs and outputs; None if unknown."""
     return _peak_resident(call) if device == "cpu" else _peak_allocated(call)
 
 
 def _peak_allocated(call: Call) -> int:
-    """By the account of torch's allocator of CUDA memory."""
+    """Peak memory according to torch's CUDA allocator."""
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     returned = call()
@@ -80,10 +80,10 @@ def _peak_allocated(call: Call) -> int:
 
 
 def _peak_resident(call: Call) -> int | None:
-    """By the account of the operating system; None outside Linux.
+    """Peak memory according to the operating system; None outside Linux.
 
-    The highest resident size during the call, less the resident size before and the tensors that
-    came back. Freed memory is handed back first, or the call would reuse it unseen.
+    The peak resident size during the call, minus the resident size before and the results. Freed
+    memory is first returned to the system; otherwise the call would reuse it unnoticed.
     """
     if not (_PROCESS / "clear_refs").exists():
         return None

@@ -18,29 +18,30 @@ ROOT = Path(__file__).parents[1]
 RUNS = ROOT / ".benchmarks"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = {"cpu": PAGE.with_suffix(".png"), "cuda": PAGE.with_name("benchmarks_cuda.png")}
-# The parts of the page that this module writes, by device; the rest is prose.
+# The parts of the page that this module writes, by device.
 _PARTS = {"cpu": "measured", "cuda": "measured on a GPU"}
 
 Record = dict[str, Any]
 
 
 def machine_line(cpu: dict[str, Any], device: str = "cpu") -> str:
-    """The machine and the versions that a table was measured with."""
+    """Describe the machine and the versions of a measurement."""
     if device != "cpu":
         return (
             f"{torch.cuda.get_device_name()}; torch {torch.__version__}, "
             f"triton {version('triton')}, alignops {alignops.__version__}"
         )
     capability = alignops.build_info().get("cpu_capability", "no compiled kernels")
+    threads = torch.get_num_threads()
     return (
         f"{cpu.get('brand_raw', 'unknown CPU')}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads; torch {torch.__version__}, "
+        f"{threads} thread{'s' if threads != 1 else ''}; torch {torch.__version__}, "
         f"alignops {alignops.__version__} ({capability})"
     )
 
 
 def tables(records: Iterable[Record]) -> dict[str, str]:
-    """One Markdown table per op, aligned to be read as plain text too."""
+    """Make one Markdown table per op, aligned for reading as plain text."""
     by_op: dict[str, list[Record]] = {}
     for record in records:
         by_op.setdefault(record["op"], []).append(record)
@@ -83,13 +84,13 @@ def _megabytes(result: Record | None) -> str:
 
 
 def _significant(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Format with three significant digits, without an exponent."""
     digits = 2 if value < 10 else 1 if value < 100 else 0
     return f"{value:.{digits if value >= 0.1 else 4}f}"
 
 
 def markdown(rows: list[list[str]]) -> str:
-    """A table whose first row is its head, aligned to be read as plain text too."""
+    """Make a table, headed by the first row and aligned for reading as plain text."""
     rows.insert(1, ["-"] * len(rows[0]))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -101,7 +102,7 @@ def markdown(rows: list[list[str]]) -> str:
 
 
 def newest_run() -> Path:
-    """The run that was saved last among those that compare ops."""
+    """Find the last saved run that compares ops."""
     runs = sorted(RUNS.glob("*/*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for run in runs:
         if _records(_read(run)):
@@ -110,13 +111,13 @@ def newest_run() -> Path:
 
 
 def write_page(run: Path) -> None:
-    """Put the tables of a run into its device's part of docs/benchmarks.md, its plot beside it."""
+    """Write a run's tables to its device's part of docs/benchmarks.md, and the plot beside it."""
     saved = _read(run)
     records = _records(saved)
     if not records:
         raise ValueError(f"{run} compares no ops; expected a run of pytest benchmarks/")
     commit = saved["commit_info"]
-    changed = ", changed since" if commit["dirty"] else ""
+    changed = " with uncommitted changes" if commit["dirty"] else ""
     device = records[0].get("device", "cpu")
     parts = [
         f"{saved['machine_info']['line']}; {saved['datetime'][:10]}, "
@@ -129,7 +130,7 @@ def write_page(run: Path) -> None:
 
 
 def write_measured(page: Path, parts: list[str], device: str = "cpu") -> None:
-    """Put paragraphs in the place that a page keeps for what is measured on a device."""
+    """Replace a page's part of measurements on a device."""
     start, end = (f"<!-- {_PARTS[device]}: {edge} -->" for edge in ("begin", "end"))
     measured = "\n\n".join([start, *parts, end])
     text = page.read_text(encoding="utf-8")
@@ -146,7 +147,7 @@ def _records(saved: dict[str, Any]) -> list[Record]:
 
 
 def plot(records: list[Record], path: Path) -> None:
-    """Time and memory against the batch, forward + backward in float32."""
+    """Plot time and memory over the batch size, forward + backward in float32."""
     from matplotlib.figure import Figure
 
     families = _families(records)
@@ -173,7 +174,7 @@ def plot(records: list[Record], path: Path) -> None:
 
 
 def _families(records: list[Record]) -> dict[str, list[Record]]:
-    """Records in order of batch, by op and family, where there are several batches to compare."""
+    """Records ordered by batch size, by op and family, for families of several batch sizes."""
     families: dict[str, list[Record]] = {}
     for record in sorted(records, key=lambda record: record["batch"]):
         if (record["dtype"], record["passes"]) == ("float32", "forward + backward"):

@@ -1,8 +1,8 @@
-"""The peer of `alignops.text`: the package SceneGraphParser, with its graphs brought to our form.
+"""A peer of `alignops.text`: SceneGraphParser, with its graphs converted to ours.
 
-What it has no notion of is taken from it, so that it does not count as wrong: determiners, numbers
-and "several" among the attributes, pronouns among the objects, and quantities and sides ("a group
-of people", "the back of a car"), whose relations go to what they are of.
+Conventions that differ must not count as errors, so the conversion removes determiners, numbers and
+"several" from the attributes and pronouns from the objects. It replaces quantities and sides ("a
+group of people", "the back of a car") by their nouns.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ PRONOUNS = INDEFINITE | {
 
 
 def parse_captions(captions: Sequence[str]) -> list[SceneGraph]:
-    """Parse with SceneGraphParser and the English model that our own parser uses."""
+    """Parse with SceneGraphParser and our own parser's English model."""
     return [_graph(_parser().parse(caption)) for caption in captions]
 
 

@@ -1,4 +1,4 @@
-"""The sizes of problems that papers train with, and random inputs of those sizes."""
+"""Problem sizes of the papers' trainings, and random inputs of those sizes."""
 
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-# Of the texts of an image, as in MosaiCLIP: 3 positive ones and 6 hard negatives.
+# Texts per image as in MosaiCLIP: 3 positives and 6 hard negatives.
 _POSITIVES = 3
 
 
 @dataclass(frozen=True)
-class Components:
+class ComponentSize:
     """Two batches of samples with n and m components of `dim` values."""
 
     source: str
@@ -23,13 +23,13 @@ class Components:
 
     @property
     def family(self) -> str:
-        """What stays the same when the batch grows."""
+        """The sizes other than the batch."""
         return f"{self.n} x {self.m} x {self.dim}"
 
     def __str__(self) -> str:
         return f"{self.source} {self.batch} x {self.family}"
 
-    def with_batch(self, batch: int) -> "Components":
+    def with_batch(self, batch: int) -> "ComponentSize":
         """The same problem with another batch."""
         return replace(self, batch=batch)
 
@@ -42,7 +42,7 @@ class Components:
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextSize:
     """A batch of images with the same number of texts each."""
 
     source: str
@@ -52,20 +52,20 @@ class Texts:
 
     @property
     def family(self) -> str:
-        """What stays the same when the batch grows."""
+        """The sizes other than the batch."""
         return f"{self.texts_per_image} texts x {self.dim}"
 
     def __str__(self) -> str:
         return f"{self.source} {self.batch} x {self.batch * self.texts_per_image} x {self.dim}"
 
-    def with_batch(self, batch: int) -> "Texts":
+    def with_batch(self, batch: int) -> "TextSize":
         """The same problem with another batch."""
         return replace(self, batch=batch)
 
     def inputs(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
         """L2-normalised images (batch, dim) and texts (T, dim), T = batch * texts_per_image.
 
-        Then, of each text, its image (T,) int64 and whether it is a positive one (T,) bool.
+        Then each text's image (T,) int64, and whether it is a positive (T,) bool.
         """
         return (
             _embeddings(self.batch, self.dim, dtype=dtype),
@@ -75,7 +75,7 @@ class Texts:
         )
 
 
-Size: TypeAlias = Components | Texts
+Size: TypeAlias = ComponentSize | TextSize
 
 
 def _embeddings(*shape: int, dtype: torch.dtype) -> Tensor:

@@ -1,4 +1,4 @@
-"""Comparisons on a CUDA device, as far as a machine without one can show them."""
+"""Comparisons on a CUDA device, as far as a machine without one can test them."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 import alignops
 from benchmarks import baselines, measure, peers
 from benchmarks.conftest import ROOT
-from benchmarks.sizes import Components, Texts
+from benchmarks.sizes import ComponentSize, TextSize
 
-COMPONENTS, TEXTS = Components("small", 4, 3, 5, 8), Texts("small", 4, 9, 8)
+COMPONENTS, TEXTS = ComponentSize("small", 4, 3, 5, 8), TextSize("small", 4, 9, 8)
 OF_COMPONENTS = [
     "fgm_similarity",
     "powerset_similarity",
@@ -26,7 +26,7 @@ GPU_PEERS = ["flash_maxsim", "late_interaction_kernels"]
 
 
 def on_fake_gpu(run, size):
-    """The devices of results whose inputs claim to be on a GPU: no other may be mixed in."""
+    """Devices of the results for inputs that claim to be on a GPU; no other may be mixed in."""
     with FakeTensorMode():
         with torch.device("cuda"):
             inputs = size.inputs(torch.float32)
@@ -49,7 +49,7 @@ def test_ops_on_components_stay_on_their_device(module, name):
     ],
 )
 def test_contrastive_losses_stay_on_their_device(loss):
-    size = Texts("small", 4, 1, 8)
+    size = TextSize("small", 4, 1, 8)
     assert on_fake_gpu(partial(loss, logit_scale=1.0), size) == {"cuda"}
 
 
@@ -77,7 +77,12 @@ def test_memory_on_a_gpu_is_what_the_allocator_saw_above_the_results(monkeypatch
 def test_a_call_on_a_gpu_ends_when_the_device_is_done(monkeypatch):
     happened = []
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: happened.append("done"))
-    assert measure.finished(lambda: happened.append("called"), "cuda")() is None
+
+    def call():
+        happened.append("called")
+        return ()
+
+    assert measure.finished(call, "cuda")() == ()
     assert happened == ["called", "done"]
 
 
@@ -91,17 +96,17 @@ def test_a_missing_device_is_a_sentence():
     )
 
 
-# The peers' autotuning would ask for a device: their first configuration is taken.
+# The peers' autotuning would need a device: take their first configuration.
 IN_INTERPRETER = """
 import torch
 from triton.runtime.autotuner import Autotuner
 import alignops
 from benchmarks import peers
-from benchmarks.sizes import Components
+from benchmarks.sizes import ComponentSize
 
 Autotuner._bench = lambda *args, **kwargs: [0.0, 0.0, 0.0]
 torch.manual_seed(0)
-x, y = Components("small", 3, 5, 7, 32).inputs(torch.float16)
+x, y = ComponentSize("small", 3, 5, 7, 32).inputs(torch.float16)
 expected = alignops.fgm_similarity(x, y)
 for enabled in {modes}:
     with torch.set_grad_enabled(enabled):

@@ -1,4 +1,4 @@
-"""What a second thread gains, for every op: python -m benchmarks.threads prints a table."""
+"""Gain of a second thread for each op: python -m benchmarks.threads prints a table."""
 
 import statistics
 from functools import partial
@@ -9,29 +9,29 @@ import alignops
 from benchmarks.comparison import Function, Problem
 from benchmarks.measure import Call, seconds_of
 from benchmarks.page import markdown
-from benchmarks.sizes import Components, Size, Texts
+from benchmarks.sizes import ComponentSize, Size, TextSize
 
 ROUNDS = 9
-MOSAICLIP = Texts("MosaiCLIP", 1024, 9, 512)
+MOSAICLIP = TextSize("MosaiCLIP", 1024, 9, 512)
 OPS: dict[str, tuple[Function, Size]] = {
-    "fgm": (alignops.fgm_similarity, Components("ComAlign", 300, 10, 10, 512)),
-    "powerset": (alignops.powerset_similarity, Components("PowerCLIP", 160, 10, 24, 512)),
+    "fgm": (alignops.fgm_similarity, ComponentSize("ComAlign", 300, 10, 10, 512)),
+    "powerset": (alignops.powerset_similarity, ComponentSize("PowerCLIP", 160, 10, 24, 512)),
     "exact_powerset": (
         alignops.exact_powerset_similarity,
-        Components("PowerCLIP", 64, 10, 24, 512),
+        ComponentSize("PowerCLIP", 64, 10, 24, 512),
     ),
     "logsumexp": (lambda x, y, *labels: alignops.similarity_logsumexp(x, y, 100.0), MOSAICLIP),
     "contrastive": (
         partial(alignops.multi_positive_contrastive_loss, logit_scale=100.0),
         MOSAICLIP,
     ),
-    "scan": (alignops.scan_similarity, Components("AAHR", 128, 36, 32, 1024)),
+    "scan": (alignops.scan_similarity, ComponentSize("AAHR", 128, 36, 32, 1024)),
 }
 FORWARD_ONLY = {"scan"}
 
 
 def row(op: str, backward: bool) -> list[str]:
-    """One line of the table: an op in float32 on one thread and on two, which take turns."""
+    """Measure one row: an op in float32 on one and on two threads, taking turns."""
     run, size = OPS[op]
     problem = Problem(size, torch.float32, backward, "cpu")
     one, two = _seconds_by_threads(problem.call(run, problem.inputs()))

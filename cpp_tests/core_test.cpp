@@ -1,5 +1,5 @@
 // csrc/core against its definitions, without torch: for builds under the sanitizers
-// (-DALIGNOPS_SANITIZE=ON), which see what a result does not show.
+// (-DALIGNOPS_SANITIZE=ON), which find errors that a result does not show.
 #include <cstdio>
 
 #include "ops.h"
@@ -39,7 +39,7 @@ std::vector<T> draw(size_t length, std::mt19937& random) {
   return result;
 }
 
-/// The slope of measure() along a direction of the values it depends on, by finite differences.
+/// The directional derivative of measure() with respect to the values, by finite differences.
 template <class Measure>
 double slope(std::vector<double>& values, const std::vector<double>& direction,
              const Measure& measure) {
@@ -110,7 +110,7 @@ void check(const char* name, const Sizes& sizes) {
   check_op<Op, float>(name, sizes);
 }
 
-/// The printed form over the dense matrix of logits, z[i][k].
+/// The paper's form over the dense matrix of logits, z[i][k].
 double contrastive_by_formula(const std::vector<std::vector<double>>& z, const Texts& texts) {
   double of_images = 0, of_texts = 0, anchors = 0, positives = 0;
   for (size_t i = 0; i < z.size(); ++i) {
@@ -129,13 +129,13 @@ double contrastive_by_formula(const std::vector<std::vector<double>>& z, const T
   return (of_images / anchors + of_texts / positives) / 2;
 }
 
-/// Texts of random images, every third one negative; across several tiles where there are many.
+/// Texts of random images, every third one negative; many texts span several tiles.
 void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   std::mt19937 random(dim);
   Problem<double> problem({images, 1, count, 1, dim, false}, random);
   std::vector<int64_t> image_index(count);
   for (int64_t& i : image_index) i = random() % images;
-  const auto positive = std::make_unique<bool[]>(count);  // unlike std::vector's, in memory
+  const auto positive = std::make_unique<bool[]>(count);  // unlike vector<bool>, real bytes
   for (int64_t k = 0; k < count; ++k) positive[k] = k % 3 > 0;
   const Texts texts{image_index.data(), positive.get(), count};
   const double scale = 5;
@@ -172,7 +172,7 @@ void check_contrastive(int64_t images, int64_t count, int64_t dim) {
   }
 }
 
-/// SCAN's matching, which has no gradient, of components of any norm.
+/// SCAN's similarity, which has no gradient, on components of any norm.
 template <class T>
 void check_scan(const Sizes& sizes) {
   const T slope = T(0.25);
@@ -227,7 +227,7 @@ void check_scan(const Sizes& sizes) {
 
 int main() {
   using namespace alignops;
-  // (x_batch, n, y_batch, m, dim, masked): around the edges of tiles, panels, vectors, stretches.
+  // (x_batch, n, y_batch, m, dim, masked): at the edges of tiles, panels, vectors and stretches.
   const std::vector<Sizes> sizes = {
       {1, 1, 1, 1, 1, false},    {3, 4, 2, 5, 7, true},    {5, 3, 4, 6, 16, true},
       {1, 3, 17, 2, 129, false}, {33, 2, 3, 7, 3, true},   {2, 9, 40, 3, 33, false},
@@ -240,10 +240,13 @@ int main() {
     check<ExactPowerset>("exact powerset", size);
     check_scan<double>(size);
     check_scan<float>(size);
-    // Of nothing it is -inf, which has no slope.
+    // An empty logsumexp is -inf and has no gradient.
     if (size.x_batch * size.n > 0) check<Logsumexp>("logsumexp", size);
   }
-  // Components in thousands: one sample fills several tiles. In float some of so many would tie.
+  // More regions than both halves of a table of subsets, and walks around them.
+  check<ExactPowerset>("exact powerset", {2, 10, 17, 5, 6, false});
+  check<ExactPowerset>("exact powerset", {2, 13, 5, 4, 6, true});
+  // Thousands of components: one sample fills several tiles. In float, some of so many would tie.
   check_op<Fgm, double>("FGM", {1, 700, 2, 1500, 3, true});
   check_contrastive(3, 10, 5);
   check_contrastive(260, 300, 3);

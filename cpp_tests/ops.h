@@ -42,7 +42,7 @@ inline std::vector<double> column(const std::vector<std::vector<double>>& s, siz
   return result;
 }
 
-/// Fill `a` and `b` by score(s), a pair of numbers, for the pairs of samples with components.
+/// Fill `a` and `b` with the two numbers of score(s), or 0 for pairs without components.
 template <class T, class Score>
 Outputs<double> of_pairs(const Problem<T>& problem, const Score& score) {
   Outputs<double> result;
@@ -58,7 +58,7 @@ Outputs<double> of_pairs(const Problem<T>& problem, const Score& score) {
   return result;
 }
 
-/// Add gradients of valid rows up where their components are stored.
+/// Scatter gradients of valid rows to the stored positions of their components.
 template <class T>
 std::vector<T> stored(const Components<T>& components, const std::vector<T>& rows) {
   std::vector<T> result(components.batch * components.count * components.dim);
@@ -69,7 +69,7 @@ std::vector<T> stored(const Components<T>& components, const std::vector<T>& row
   return result;
 }
 
-/// Of values kept where components are stored, those of the valid ones.
+/// Gather the values of valid components from their stored positions.
 template <class T>
 std::vector<T> of_rows(const Components<T>& components, const std::vector<T>& stored) {
   std::vector<T> result;
@@ -79,7 +79,7 @@ std::vector<T> of_rows(const Components<T>& components, const std::vector<T>& st
   return result;
 }
 
-/// The two-product backward of a dense gradient.
+/// The backward of a dense gradient, by two products.
 template <class T, class MakeWeigh>
 Gradients<T> dense_gradients(const Components<T>& x, const Components<T>& y, T scale,
                              const MakeWeigh& make_weigh) {
@@ -208,9 +208,7 @@ class ExactPowerset {
 
   Outputs<T> forward() {
     std::vector<T> a(x_.batch * y_.batch), b(a.size());
-    for_each_tile<PlainRuntime>(x_, y_, T(1), [&](int64_t) {
-      return ExactPowersetForward<PlainRuntime, T>(x_, y_, a.data(), b.data());
-    });
+    exact_powerset_forward<PlainRuntime>(x_, y_, a.data(), b.data());
     return {a, b};
   }
 
@@ -224,7 +222,7 @@ class ExactPowerset {
   Components<T> x_, y_;
 };
 
-/// Over all valid components of either side, whatever sample they belong to.
+/// Logsumexp over all valid components of either side, whatever their sample.
 template <class T>
 class Logsumexp {
  public:

@@ -1,4 +1,4 @@
-// The tile engine's Runtime without torch: loops for a BLAS, a few threads of its own.
+// The tile engine's Runtime without torch: plain loops as BLAS, and a few threads of its own.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// Drawn batches of components, and the similarities that the kernels never hold.
+// Random batches of components, and their dense similarities.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@ struct Sizes {
   bool masked;
 };
 
-/// One side of a problem. Its values lie in a block of exactly their size, so that a sanitizer sees
-/// a read behind them; those of invalid components are NaN, so that a result shows a read of them.
+/// One side of a problem. Its values fill a block of exactly their size, so a sanitizer detects a
+/// read past the end; values of invalid components are NaN, so a result shows that they were read.
 template <class T>
 struct Side {
   int64_t batch, count, dim;
@@ -46,7 +46,7 @@ struct Problem {
       : x(sizes.x_batch, sizes.n, sizes.dim, sizes.masked, random),
         y(sizes.y_batch, sizes.m, sizes.dim, sizes.masked, random) {}
 
-  /// The similarities of one pair of samples: a row per valid component of x's.
+  /// The similarities of one pair of samples: a row per valid component of x.
   std::vector<std::vector<double>> similarities(int64_t i, int64_t j) const {
     std::vector<std::vector<double>> result;
     for (int64_t k = 0; k < x.count; ++k) {

@@ -1,5 +1,4 @@
-// alignops._C: what the compiled library is, what this CPU can run, and Python's signals. Knows no
-// torch.
+// alignops._C: build information, CPU capability, and Python's signals. Independent of torch.
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
@@ -7,7 +6,7 @@
 
 namespace {
 
-/// The widest instruction set of this CPU that a variant of the library is compiled for.
+/// The widest instruction set of this CPU for which the library has a variant.
 std::string cpu_capability() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -29,8 +28,8 @@ pybind11::dict build_info() {
   return info;
 }
 
-/// Run the handlers of signals that have arrived; throws what one of them raises. To be called
-/// without Python's lock.
+/// Run the handlers of pending signals; throws what a handler raises. Call it without Python's
+/// lock.
 void check_signals() {
   const pybind11::gil_scoped_acquire lock;
   if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();

@@ -1,4 +1,4 @@
-"""Runs Python in a fresh process that imports what this one does."""
+"""Runs Python in a fresh process with this one's import path."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def run_python(*arguments, **environment):
-    """The finished process of `python <arguments>`, with its output as text."""
+    """Run `python <arguments>` to its end; returns the process with its output as text."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         env={**child_environment(), **environment},
@@ -19,16 +19,16 @@ def run_python(*arguments, **environment):
 
 
 def start_python(*arguments):
-    """A running process of `python <arguments>`.
+    """Start `python <arguments>` without waiting.
 
-    It leads a process group of its own, as one that is started from a terminal does.
+    The process leads its own process group, as if started from a terminal.
     """
     command = [sys.executable, *map(str, arguments)]
     return subprocess.Popen(command, env=child_environment(), start_new_session=True)
 
 
 def start_and_wait_for(script, folder, step, *arguments):
-    """Start a script that trains into a folder, and wait until its log has reached a step."""
+    """Start a script that trains into a folder, and wait until its log reaches a step."""
     folder.mkdir()
     process = start_python(script, folder, *arguments)
     log = folder / "log.jsonl"
@@ -41,5 +41,6 @@ def start_and_wait_for(script, folder, step, *arguments):
 
 
 def child_environment():
+    """What finds the same modules: of two alignops, not the one in the current folder."""
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
-    return {**os.environ, "PYTHONPATH": path}
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}

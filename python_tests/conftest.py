@@ -1,4 +1,4 @@
-"""What all tests share; its presence also puts child_process.py on their import path."""
+"""What all tests share."""
 
 import sys
 from pathlib import Path

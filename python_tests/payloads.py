@@ -1,4 +1,4 @@
-"""What a stranger could put in a file: each makes a marker if anything ever runs it."""
+"""Malicious file contents: each creates a marker if anything executes it."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""The floors of docs/architecture.md, held against the imports."""
+"""The imports obey the floors of docs/architecture.md."""
 
 import ast
 import re
@@ -38,7 +38,7 @@ METHODS = (
 
 
 def room_of(module, root, floors):
-    """The room of a module under `root`, None for one that is elsewhere."""
+    """The room of a module under `root`; None for modules elsewhere."""
     below = module.removeprefix(f"{root}.")
     if below == module:
         return None
@@ -49,7 +49,7 @@ def room_of(module, root, floors):
 
 
 def imports(path):
-    """The modules that a file imports, wherever in it."""
+    """The modules that a file imports anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -60,7 +60,7 @@ def imports(path):
 
 
 def climbing(root, floors):
-    """Imports that do not lead down, as "room -> room (file)"."""
+    """Imports that do not lead to a lower floor, as "room -> room (file)"."""
     height = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
     folder = PACKAGE.parent / root.replace(".", "/")
     for path in sorted(folder.rglob("*.py")):

@@ -23,7 +23,7 @@ def test_every_example_of_a_page_runs_after_those_before_it(page, tmp_path):
 
 
 def _blank_except(text, spans):
-    """Text without what is outside spans but for its line breaks: code keeps its line's number."""
+    """Blank the text outside the spans; line breaks stay, so code keeps its line numbers."""
     kept, position = [], 0
     for start, end in spans:
         kept += ["\n" * text.count("\n", position, start), text[start:end]]

@@ -8,8 +8,10 @@ from child_process import run_python
 from alignops import library
 
 OPS = Path(__file__).parent / "ops"
-KERNEL_TESTS = [str(OPS / f"test_{op}.py") for op in ("fgm", "powerset", "logsumexp")]
-REDUCED = ["-q", "-x", "-k", "worked_by_hand or (at_tile_edges and float32)", *KERNEL_TESTS]
+NAMES = ("fgm", "powerset", "exact_powerset", "logsumexp", "contrastive", "scan")
+KERNEL_TESTS = [str(OPS / f"test_{op}.py") for op in NAMES]
+CHECKS = "worked_by_hand or (at_tile_edges and float32) or across_tiles or every_tau"
+REDUCED = ["-q", "-x", "-k", CHECKS, *KERNEL_TESTS]
 
 
 def supported_capabilities():

@@ -1,4 +1,4 @@
-"""What `import alignops` gives, with the packages of the extra `train` and without them."""
+"""`import alignops`, with and without the packages of the extra `train`."""
 
 import re
 from importlib import import_module
@@ -12,7 +12,7 @@ from alignops.extras import needs_train
 SUBPACKAGES = [
     "data", "evaluation", "losses", "methods", "models", "text", "training", "vision",
 ]  # fmt: skip
-# As in an environment of `pip install alignops`: what `train` adds cannot be imported.
+# As after `pip install alignops`: packages of the extra `train` cannot be imported.
 LIGHT = """
 import sys
 for package in ("PIL", "accelerate", "jsonargparse", "open_clip", "pycocotools", "rich",
@@ -46,11 +46,13 @@ for name in {SUBPACKAGES}:
     assert child.returncode == 0, child.stderr
 
 
-def test_the_ops_are_loaded_by_their_first_use():
+def test_in_the_command_the_ops_are_loaded_by_their_first_use():
     child = run_python(
         "-c",
         """
-import sys, alignops
+import sys
+sys.argv[0] = "bin/alignops"
+import alignops
 assert "torch" not in sys.modules
 for name in alignops.__all__:
     assert name in dir(alignops), name
@@ -68,8 +70,9 @@ for name in alignops.__all__:
     assert child.returncode == 0, child.stderr
 
 
-def test_after_torch_the_ops_are_registered_at_once():
-    child = run_python("-c", "import torch, alignops; torch.ops.alignops.fgm_similarity")
+@pytest.mark.parametrize("packages", ["torch, alignops", "alignops, torch"])
+def test_elsewhere_the_ops_are_registered_at_once(packages):
+    child = run_python("-c", f"import {packages}; torch.ops.alignops.fgm_similarity")
     assert child.returncode == 0, child.stderr
 
 

@@ -1,1 +1,1 @@
-"""What developers run: what kernels take of a GPU, predictions, studies. Not shipped."""
+"""Developer tools: GPU resources of kernels, predictions, studies. Not shipped."""

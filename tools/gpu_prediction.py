@@ -1,13 +1,13 @@
-"""Predicts how long the Triton kernels take on GPUs: a model, not a measurement.
+"""Predicts the time of the Triton kernels on GPUs: a model, not a measurement.
 
     python -m tools.gpu_prediction
 
-Kernels are compiled for the GPU, which says how many programs it holds at a time. A grid runs in
-waves of that many, and the last one takes as long as a full one. In a full wave products run at a
-share of the tensor cores' peak, and rows are gathered at the same share of the second level of
-cache's; every operand is read from memory once, every result written once, at a share of the
-bandwidth. The longest counts; a sort before it comes on top. Eager torch does one after the other.
-The shares, and how often eager touches the tensor of similarities, are assumptions.
+Compiling a kernel for a GPU tells how many programs the GPU holds at a time. A grid runs in waves
+of that many; the last wave takes as long as a full one. In a full wave, products run at a share of
+the tensor cores' peak, and rows are gathered at the same share of the L2 cache's bandwidth. Each
+operand is read from memory once and each result written once, at a share of the memory bandwidth.
+The longest of the three counts, plus the time of a preceding sort. Eager torch takes their sum. The
+shares, and how often eager touches the tensor of similarities, are assumptions.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +30,12 @@ from benchmarks.sizes import Size
 from tools import kernel_resources
 
 OURS_OF_PEAK, EAGER_OF_PEAK, OF_BANDWIDTH = 0.4, 0.7, 0.8
-# Reads and writes of the similarities, forward + backward: fgm takes two maxima of them, and
-# scatters two gradients that it adds; the others apply elementwise functions, each of which reads
-# and writes them, in both directions.
+# Reads and writes of the similarities, forward + backward. fgm takes two maxima, then scatters and
+# adds two gradients; the others apply elementwise functions, each a read and a write, in both
+# passes.
 TOUCHES = {"fgm": 10, "powerset": 16, "logsumexp": 22}
-# Bytes to or from memory for each index that is sorted. Three passes over a key of 2 bytes and an
-# index of 8, which read the keys twice, are 66; indices are made before, and cut to 4 bytes after.
+# Bytes of memory traffic per sorted index: 66 for three passes over a key of 2 bytes and an index
+# of 8, which read the keys twice; the rest to make the indices and convert them to 4 bytes.
 SORT_TRAFFIC = 90
 OPS: dict[str, tuple[Callable[[Tensor, Tensor], list[Launch]], Sequence[Size]]] = {
     "fgm": (kernel_resources.fgm_launches, FGM),
@@ -46,14 +46,14 @@ OPS: dict[str, tuple[Callable[[Tensor, Tensor], list[Launch]], Sequence[Size]]] 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as in its maker's data sheet."""
+    """A GPU according to its data sheet."""
 
     name: str
     generation: kernel_resources.Gpu
     multiprocessors: int
     flops: float  # per second, dense, bfloat16
     float32_flops: float  # per second, not on tensor cores
-    cache: float  # bytes per second, of the second level
+    cache: float  # bytes per second, of the L2 cache
     bandwidth: float  # bytes per second
 
 
@@ -63,13 +63,7 @@ GPUS = (
 )
 
 
-def _backward_of_powerset(a: dict[str, Any], tiles: int) -> int:
-    rows = a["IMAGES"] * a["CHUNK"] * a["BLOCK_Y"]
-    computed = 1 if a["WHOLE"] else 1 + cdiv(a["M"], a["CHUNK"])
-    return tiles * rows * (computed * a["D"] + a["SLICE"])
-
-
-# Multiplications by a program, from its arguments: padding and what is computed again are in them.
+# Multiplications of a program, from its arguments, including padding and recomputation.
 PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
     "fgm_forward": lambda a: (
         (a["SAMPLES_X"] * cdiv(a["N"], a["CHUNK_X"]) * a["CHUNK_X"])
@@ -83,11 +77,8 @@ PRODUCTS: dict[str, Callable[[dict[str, Any]], int]] = {
     "powerset_forward": lambda a: (
         (a["IMAGES"] * cdiv(a["M"], a["CHUNK"]) * a["CHUNK"]) * a["TEXTS"] * a["K"] * a["D"]
     ),
-    "powerset_backward_regions": lambda a: _backward_of_powerset(
-        a, cdiv(a["phrase_rows"], a["BLOCK_Y"])
-    ),
-    "powerset_backward_phrases": lambda a: _backward_of_powerset(
-        a, cdiv(a["Bi"], a["IMAGES"]) * cdiv(a["M"], a["CHUNK"])
+    "powerset_backward": lambda a: (
+        a["BLOCK_X"] * cdiv(a["y_rows"], a["BLOCK_Y"]) * a["BLOCK_Y"] * (a["D"] + a["SLICE"])
     ),
     "logsumexp_forward": lambda a: a["BLOCK_X"] * a["BLOCK_Y"] * a["D"],
     "logsumexp_combine": lambda a: 0,
@@ -106,7 +97,7 @@ class Kernel:
 
     @property
     def flops(self) -> int:
-        """Of all programs, a multiplication and an addition each."""
+        """FLOPs of all programs: a multiplication and an addition per product."""
         products = PRODUCTS[kernel_resources.name(self.launch)]
         return 2 * self.launch.programs * products(self.launch.arguments)
 
@@ -116,7 +107,7 @@ class Kernel:
 
     @property
     def traffic(self) -> int:
-        """Bytes of everything that it is given."""
+        """Bytes of all its tensors."""
         return sum(tensor.nbytes for tensor in self.tensors)
 
     @cached_property
@@ -129,13 +120,13 @@ class Kernel:
 
     @property
     def peak(self) -> float:
-        """FLOPs per second that its operands may be multiplied at."""
+        """Peak FLOPs per second for the type of its operands."""
         in_16_bits = any(t.dtype in (torch.bfloat16, torch.float16) for t in self.tensors)
         return self.gpu.flops if in_16_bits else self.gpu.float32_flops
 
     @property
     def gathered(self) -> int:
-        """Bytes of rows that it gathers from the second level of cache."""
+        """Bytes of the rows gathered from the L2 cache."""
         if not self.sorted:
             return 0
         a = self.launch.arguments
@@ -143,7 +134,7 @@ class Kernel:
 
     @property
     def sorted(self) -> int:
-        """Indices that are sorted for it."""
+        """Number of indices sorted before the launch."""
         order = self.launch.arguments.get("order")
         return 0 if order is None else order.numel()
 
@@ -168,7 +159,7 @@ class Kernel:
 
 
 def problems() -> Iterator[tuple[str, Size, Tensor, Tensor, list[Launch]]]:
-    """Every op with the papers' sizes, operands without memory, and what users start on them."""
+    """Yield each op and size of the papers with operands without memory and their launches."""
     for op, (launches, sizes) in OPS.items():
         for size in sizes:
             with torch.device("meta"):
@@ -177,7 +168,7 @@ def problems() -> Iterator[tuple[str, Size, Tensor, Tensor, list[Launch]]]:
 
 
 def eager_seconds(op: str, x: Tensor, y: Tensor, gpu: Gpu) -> float:
-    """Of the definition: three products, and the similarities in memory."""
+    """Time of the definition: three products, and the similarities in memory."""
     similarities = x[..., 0].numel() * y[..., 0].numel()
     computing = 3 * 2 * similarities * x.shape[-1] / (EAGER_OF_PEAK * gpu.flops)
     touched = TOUCHES[op] * similarities * x.itemsize
@@ -185,14 +176,14 @@ def eager_seconds(op: str, x: Tensor, y: Tensor, gpu: Gpu) -> float:
 
 
 def fgm_backward_seconds(x: Tensor, y: Tensor, gpu: Gpu, gathers: bool) -> float:
-    """By either of its two ways, whatever is chosen."""
+    """Time of the backward by one of its two ways, whichever would be chosen."""
     with mock.patch.object(fgm_backward, "gather_pays", return_value=gathers):
         _, *backward = kernel_resources.fgm_launches(x, y)
     return sum(Kernel(launch, gpu).seconds for launch in backward)
 
 
 def print_ways_of_fgm_backward() -> None:
-    """How long both take, and which is chosen."""
+    """Print the times of both ways, and which is chosen."""
     ways = {"dense": False, "gather": True}
     heads = " | ".join(f"{gpu.name}: {', '.join(ways)}, ms (predicted)" for gpu in GPUS)
     print(f"\n| fgm backward | type | N M / (N + M) | chosen | {heads} |\n|{'---|' * 6}")
@@ -210,7 +201,7 @@ def print_ways_of_fgm_backward() -> None:
 
 
 def main() -> None:
-    """Print the predictions, of kernels, of ops, and of fgm's two ways back, in Markdown."""
+    """Print predictions for kernels, ops, and fgm's two backward ways, in Markdown."""
     print("| kernel | size | GPU | programs | at a time | waves | FLOPs | MB | ms (predicted) |")
     print(f"|{'---|' * 9}")
     totals = []

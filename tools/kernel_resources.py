@@ -1,9 +1,9 @@
-"""Compiles the kernels ahead of time and says what they take of a GPU; needs none itself.
+"""Compiles the kernels ahead of time and prints their GPU resources; needs no GPU.
 
     python -m tools.kernel_resources [--all]
 
 One row per kernel, type and GPU generation, at the size of a published method. `--all` compiles
-every configuration, not only the one that is taken untimed.
+every configuration, not only the default.
 """
 
 import argparse
@@ -29,17 +29,17 @@ from alignops.kernels.launch import WARP, Kernel, Launch
 
 @dataclass(frozen=True)
 class Gpu:
-    """A generation of GPUs, and what its multiprocessors have for programs."""
+    """A generation of GPUs and the resources of its multiprocessors."""
 
     target: GPUTarget
-    shared: int  # bytes that a program may ask for
-    reserved: int  # bytes of shared memory that every program takes besides
-    registers: int  # of 32 bits, of a multiprocessor
+    shared: int  # bytes of shared memory available to a program
+    reserved: int  # bytes of shared memory taken by each program in addition
+    registers: int  # of 32 bits, per multiprocessor
     tensor_instruction: str  # a regular expression
 
     @property
     def name(self) -> str:
-        """As its compiler calls it."""
+        """The compiler's name for it."""
         arch = self.target.arch
         return f"sm_{arch}" if self.target.backend == "cuda" else str(arch)
 
@@ -51,7 +51,7 @@ GPUS = (
     Gpu(GPUTarget("cuda", 90, 32), 227 * 1024, 1024, 65536, r"\bHGMMA\b"),
     Gpu(GPUTarget("hip", "gfx942", 64), 64 * 1024, 0, 4 * 512 * 64, r"\bv_mfma_"),
 )
-_THREADS = 2048  # of a multiprocessor, on all of them
+_THREADS = 2048  # per multiprocessor, in every generation
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
@@ -68,7 +68,7 @@ _TYPE_NAMES = {
 
 @dataclass(frozen=True)
 class Resources:
-    """What a program of a compiled kernel takes."""
+    """Resources of one program of a compiled kernel."""
 
     registers: int  # per thread
     spilled: int  # bytes of memory per thread
@@ -77,7 +77,7 @@ class Resources:
     threads: int
 
     def per_multiprocessor(self, gpu: Gpu) -> int:
-        """How many programs a multiprocessor holds at a time."""
+        """Number of programs that a multiprocessor holds at a time."""
         registers = gpu.registers // (triton.cdiv(self.registers, 8) * 8 * self.threads)
         shared = (gpu.shared + gpu.reserved) // max(self.shared + gpu.reserved, 1)
         return min(registers, shared, _THREADS // self.threads)
@@ -85,14 +85,14 @@ class Resources:
 
 @contextmanager
 def recording() -> Iterator[list[Launch]]:
-    """Collect what users would start, instead of starting it."""
+    """Record launches instead of running them."""
     recorded: list[Launch] = []
     with mock.patch.object(Launch, "start", lambda launch: recorded.append(launch)):
         yield recorded
 
 
 def fgm_launches(x: Tensor, y: Tensor) -> list[Launch]:
-    """What users start, forward and backward; the tensors may be without memory ("meta")."""
+    """Record the launches of forward and backward; the tensors may be without memory ("meta")."""
     scores = x.new_empty(len(x), len(y), dtype=torch.float32)
     with recording() as launches:
         _, _, *winners = fgm.fgm_similarity(x, y)
@@ -130,9 +130,9 @@ def scan_launches(x: Tensor, y: Tensor) -> list[Launch]:
 
 
 def launches(dtype: torch.dtype) -> list[Launch]:
-    """One of every kernel at the papers' sizes.
+    """Record one launch of each kernel, at sizes of the papers.
 
-    They are ComAlign's, those of LongCLIP-L-336px, PowerCLIP's, CLIP's and AAHR's.
+    The sizes are ComAlign's, LongCLIP-L-336px's, PowerCLIP's, CLIP's and AAHR's.
     """
     meta = partial(torch.empty, dtype=dtype, device="meta")
     components, phrases, embeddings = meta(256, 10, 512), meta(256, 24, 512), meta(4096, 512)
@@ -150,12 +150,12 @@ def launches(dtype: torch.dtype) -> list[Launch]:
 
 
 def name(launch: Launch) -> str:
-    """Module and function of a kernel."""
+    """Name a kernel by its module and function."""
     return f"{launch.kernel.__module__.rpartition('.')[2]}{launch.kernel.__name__}"
 
 
 def compiled(launch: Launch, configuration: triton.Config, gpu: Gpu) -> Resources:
-    """Compile a launch in a configuration for a GPU, down to machine code."""
+    """Compile a launch in one configuration to a GPU's machine code."""
     threads = configuration.num_warps * WARP
     options = {
         "num_warps": threads // gpu.target.warp_size,
@@ -174,7 +174,7 @@ def compiled(launch: Launch, configuration: triton.Config, gpu: Gpu) -> Resource
 
 
 def _read_cubin(kernel: CompiledKernel) -> tuple[int, int, str]:
-    """Registers, spilled bytes and instructions of NVIDIA's machine code."""
+    """Read registers, spilled bytes and instructions from NVIDIA's machine code."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as cubin:
         cubin.write(kernel.asm["cubin"])
         cubin.flush()
@@ -185,7 +185,7 @@ def _read_cubin(kernel: CompiledKernel) -> tuple[int, int, str]:
 
 
 def _read_amdgcn(kernel: CompiledKernel) -> tuple[int, int, str]:
-    """Vector registers, scratch bytes and instructions of AMD's assembly."""
+    """Read vector registers, scratch bytes and instructions from AMD's assembly."""
     code = kernel.asm["amdgcn"]
     registers, scratch = (
         int(re.findall(rf"\.{field}:\s+(\d+)", code)[0])
@@ -195,7 +195,7 @@ def _read_amdgcn(kernel: CompiledKernel) -> tuple[int, int, str]:
 
 
 def source(launch: Launch, configuration: triton.Config) -> ASTSource:
-    """The kernel with the types and the divisibility that the launch would compile it for."""
+    """The kernel, with the types and divisibility of the launch's arguments."""
     signature, constants, attributes = {}, {}, {}
     values = {**launch.arguments, **configuration.kwargs}
     for index, parameter in enumerate(launch.kernel.params):

@@ -1,17 +1,17 @@
-"""MkDocs' hook, named in mkdocs.yml: text reads on the site as it does on GitHub."""
+"""MkDocs hook, named in mkdocs.yml: makes the site render text as GitHub does."""
 
 from markdown import Extension, Markdown
 from mkdocs.config.defaults import MkDocsConfig
 
 
 class NoInlineHtml(Extension):
-    """Inner products are written `<x, y>`: text to CommonMark, a tag to Python-Markdown."""
+    """Keeps inner products `<x, y>`: text in CommonMark, a tag in Python-Markdown."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        """Leave out the pattern that does; pages have no HTML within a line."""
+        """Remove the pattern for inline HTML; no page uses it."""
         md.inlinePatterns.deregister("html")
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Add the extension, for pages and for the docstrings in them."""
+    """Add the extension for pages and docstrings."""
     config.markdown_extensions.append(NoInlineHtml())

@@ -1,8 +1,8 @@
-"""The error of powerset_similarity's float32 gradients over tau, beside that of plain torch.
+"""Errors of powerset_similarity's float32 gradients over tau, compared with plain torch.
 
-`python -m tools.powerset_gradient_error` prints a table in Markdown. An error is the norm of the
-difference from float64 autograd of the reference over the norm of the latter, for the gradients of
-regions and phrases together, and random gradients of the scores.
+`python -m tools.powerset_gradient_error` prints a table in Markdown. The error is the norm of the
+difference from float64 autograd of the reference, relative to the latter's norm, over the gradients
+of regions and phrases together, for random gradients of the scores.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Scores = Callable[..., tuple[Tensor, Tensor]]
 
 
 def inputs() -> dict[str, tuple[Tensor, Tensor]]:
-    """Regions and phrases: of unit length, phrases of a greater one, normally distributed."""
+    """Make regions and phrases: of norm 1, with longer phrases, and normally distributed."""
     generator = torch.Generator().manual_seed(0)
     regions = torch.randn(SAMPLES, REGIONS, DIM, generator=generator)
     phrases = torch.randn(SAMPLES, PHRASES, DIM, generator=generator)
@@ -32,7 +32,7 @@ def inputs() -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def gradient(scores: Scores, regions: Tensor, phrases: Tensor, tau: float) -> Tensor:
-    """Of regions and phrases, as one float64 vector."""
+    """Gradient of regions and phrases, as one float64 vector."""
     leaves = regions.detach().requires_grad_(), phrases.detach().requires_grad_()
     outputs = scores(*leaves, tau=tau)
     generator = torch.Generator().manual_seed(1)
@@ -41,7 +41,7 @@ def gradient(scores: Scores, regions: Tensor, phrases: Tensor, tau: float) -> Te
 
 
 def errors(regions: Tensor, phrases: Tensor, tau: float) -> tuple[float, float]:
-    """The relative errors of this library's gradient and of plain torch's."""
+    """Relative errors of this library's gradient and of plain torch's."""
     truth = gradient(reference.powerset_similarity, regions.double(), phrases.double(), tau)
     ours, plain = (
         (gradient(scores, regions, phrases, tau) - truth).norm() / truth.norm()

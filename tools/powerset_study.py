@@ -1,14 +1,15 @@
 """PowerCLIP's Figure 5 on trained models: python -m tools.powerset_study RUN...
 
-Compares the loss by the aggregators with the one over all subsets, checks the bounds of the former
-on every pair, and times both as regions are added. RUN: folders of `alignops train powerclip`.
+Compares the loss by the aggregators with the exact loss over all subsets, checks the aggregators'
+bounds on each pair, and times both over the number of regions; --costs only times them. RUN:
+folders of `alignops train powerclip`.
 """
 
 import argparse
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,9 +18,9 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from alignops import exact_powerset_similarity, powerset_similarity
+from alignops.losses import PowersetTripletLoss
 from alignops.losses.triplet import hardest_triplet
 from alignops.methods.common.pairs import open_pairs
 from alignops.methods.powerclip import PowerClipConfig, PowerClipObjective, RegionConfig
@@ -29,16 +30,18 @@ from alignops.ops.powerset import PowersetSimilarity
 from alignops.training import Example, Run
 from alignops.training.config_values import from_values
 from benchmarks.page import ROOT, machine_line, markdown, write_measured
+from benchmarks.sizes import ComponentSize
 
 PAGE = ROOT / "docs" / "studies" / "powerset.md"
 PLOT = PAGE.with_suffix(".png")
 TAUS = (0.1, 0.01, 0.001)
 ZETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
-COUNTS = (2, 4, 6, 8, 10, 12, 14, 16)
+COUNTS = (4, 6, 8, 10, 12, 14, 16)
 MARGIN = 0.2
 BATCHES, BATCH_SIZE = 40, 16
-ROUNDS = 3
-# Sums of float64 in another order: the bounds hold up to this, relative to their size.
+BATCH = ComponentSize("PowerCLIP", 64, 10, 24, 512)
+ROUNDS = 9
+# Relative tolerance of the bounds, for float64 sums in another order.
 ROUNDING = 1e-12
 
 Parts: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -47,13 +50,13 @@ Parts: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Losses of the same batches, one value each.
+    """Losses of the same batches, one value per batch.
 
     Attributes:
         tau: temperature of the aggregators.
         zeta: interpolation between their bounds.
-        exact: over all subsets.
-        approximated: by the aggregators.
+        exact: losses over all subsets.
+        approximated: losses by the aggregators.
     """
 
     tau: float
@@ -74,7 +77,7 @@ class Agreement:
 
 @torch.no_grad()
 def embed(run: Run) -> Iterator[Parts]:
-    """Embed training pairs of a run with ten random boxes each, in batches, in float64."""
+    """Embed a run's training pairs with ten random boxes each, in batches, in float64."""
     config = replace(from_values(PowerClipConfig, run.settings), regions=RegionConfig())
     model = load_scorer(config, run.finished_model()).model
     examples = open_examples(config, model, open_pairs(config.data).train)
@@ -90,7 +93,7 @@ def embed(run: Run) -> Iterator[Parts]:
 
 
 def agreements(batches: list[Parts]) -> list[Agreement]:
-    """Compare the losses for every tau and zeta, and check the bounds on every pair.
+    """Compare the losses for each tau and zeta, and check the bounds on each pair.
 
     Raises:
         ArithmeticError: a bound does not hold.
@@ -118,7 +121,7 @@ def check_bounds(
     parts: Parts,
     tau: float,
 ) -> None:
-    """Check that the aggregators at zeta = 0 and at zeta = 1 enclose the exact similarities.
+    """Check that the aggregators at zeta = 0 and zeta = 1 bound the exact similarities.
 
     Raises:
         ArithmeticError: a bound does not hold.
@@ -142,37 +145,40 @@ def _loss(score: PowersetSimilarity) -> Tensor:
     return (hardest_triplet(both, MARGIN) + hardest_triplet(both.T, MARGIN)).mean()
 
 
-def costs(parts: Parts) -> dict[int, tuple[float, float]]:
-    """Seconds of the exact and of the approximated similarities, forward and backward.
+def costs() -> dict[int, tuple[float, float]]:
+    """Time the triplet loss over all subsets and by the aggregators, forward and backward.
 
-    By the number of regions, drawn at random, against a batch's phrases in float32.
+    Maps the number of regions to both times in seconds: the medians of rounds in which both take
+    turns, in float32, at the batch size of the benchmarks.
     """
-    _, phrases, _, phrase_mask = parts
-    inputs = phrases.float().requires_grad_(), None, phrase_mask
+    losses = PowersetTripletLoss(exact=True), PowersetTripletLoss()
     found = {}
     for count in track(COUNTS, "Timing", console=Console(stderr=True), transient=True):
-        regions = normalize(torch.randn(len(phrases), count, phrases.shape[-1]), dim=-1)
-        regions.requires_grad_()
-        exact, approximated = (
-            _seconds(partial(similarity, regions, *inputs))
-            for similarity in (exact_powerset_similarity, powerset_similarity)
-        )
+        inputs = replace(BATCH, n=count).inputs(torch.float32)
+        rounds = [[_seconds(loss, inputs) for loss in losses] for _ in range(1 + ROUNDS)][1:]
+        exact, approximated = map(statistics.median, zip(*rounds, strict=True))
         found[count] = exact, approximated
     return found
 
 
-def _seconds(similarity: Callable[[], PowersetSimilarity]) -> float:
-    """The fastest of some rounds, as others use the machine too."""
-    rounds = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        torch.stack(similarity()).sum().backward()  # type: ignore[no-untyped-call]
-        rounds.append(time.perf_counter() - start)
-    return min(rounds)
+def _seconds(loss: PowersetTripletLoss, inputs: tuple[Tensor, ...]) -> float:
+    leaves = [tensor.clone().requires_grad_() for tensor in inputs]
+    start = time.perf_counter()
+    loss(*leaves).backward()
+    return time.perf_counter() - start
+
+
+def cost_table(cost: dict[int, tuple[float, float]]) -> str:
+    """Format the result of `costs` as a table in milliseconds."""
+    rows = [["regions", "all subsets, ms", "aggregators, ms", "ratio"]]
+    for count, (exact, approximated) in cost.items():
+        figures = (f"{1e3 * exact:.1f}", f"{1e3 * approximated:.1f}", f"{exact / approximated:.2f}")
+        rows.append([str(count), *figures])
+    return markdown(rows)
 
 
 def plot(found: dict[str, list[Agreement]], cost: dict[int, tuple[float, float]]) -> None:
-    """Scatter the losses, a row per run and a column per tau, with the cost below."""
+    """Plot the losses, a row per run and a column per tau, with the cost below."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(TAUS), 3.6 * (len(found) + 1)), layout="constrained")
@@ -190,7 +196,9 @@ def plot(found: dict[str, list[Agreement]], cost: dict[int, tuple[float, float]]
     axes[0, 0].legend(fontsize="small")
     for unused in axes[-1, 1:]:
         unused.remove()
-    for values, label in zip(zip(*cost.values(), strict=True), ("exact", "NLA"), strict=True):
+    for values, label in zip(
+        zip(*cost.values(), strict=True), ("exact", "aggregators"), strict=True
+    ):
         axes[-1, 0].semilogy(list(cost), [1e3 * value for value in values], "o-", label=label)
     axes[-1, 0].set_xlabel("regions")
     axes[-1, 0].set_ylabel("forward + backward, ms")
@@ -201,41 +209,44 @@ def plot(found: dict[str, list[Agreement]], cost: dict[int, tuple[float, float]]
 
 
 def main() -> None:
-    """Study the runs on the command line; the page and the plot in docs/ show the outcome."""
+    """Study the runs on the command line; writes the page and the plot in docs/."""
     parser = argparse.ArgumentParser(prog="python -m tools.powerset_study", description=__doc__)
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    runs = [Run.load(folder) for folder in parser.parse_args().runs]
+    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN")
+    parser.add_argument("--costs", action="store_true", help="print what both cost, of no run")
+    options = parser.parse_args()
+    if options.costs == bool(options.runs):
+        parser.error("expected either RUN folders or --costs")
+    if options.costs:
+        print(f"{machine_line(cpuinfo.get_cpu_info())}.\n\n{cost_table(costs())}")
+        return
+    study([Run.load(folder) for folder in options.runs])
+
+
+def study(runs: list[Run]) -> None:
+    """Compare the losses on runs, and write the page and the plot."""
     found, pairs = {}, {}
     for run in track(runs, "Comparing", console=Console(stderr=True), transient=True):
         name, batches = run.folder.resolve().name, list(embed(run))
         found[name] = agreements(batches)
         pairs[name] = sum(len(parts[0]) ** 2 for parts in batches)
-    cost = costs(batches[0])
-    plot(found, cost)
-    write_measured(PAGE, _page(found, pairs, cost))
+    plot(found, costs())
+    write_measured(PAGE, _page(found, pairs))
     print(f"{PAGE} and {PLOT} show {', '.join(found)}")
 
 
-def _page(
-    found: dict[str, list[Agreement]],
-    pairs: dict[str, int],
-    cost: dict[int, tuple[float, float]],
-) -> list[str]:
+def _page(found: dict[str, list[Agreement]], pairs: dict[str, int]) -> list[str]:
     losses = [["run", "tau", "zeta", "Pearson r", "mean abs. error", "mean exact loss"]]
     for name, results in found.items():
         for result in results:
             figures = (result.pearson, result.error, result.exact.mean().item())
             row = [name, f"{result.tau:g}", f"{result.zeta:g}", *(f"{x:.4f}" for x in figures)]
             losses.append(row)
-    times = [["regions", "exact, ms", "NLA, ms"]]
-    times += [[str(count), *(f"{1e3 * x:.2f}" for x in both)] for count, both in cost.items()]
     checked = ", ".join(f"{count:,} of {name}" for name, count in pairs.items())
     return [
         f"{machine_line(cpuinfo.get_cpu_info())}.",
         f"![Exact against approximated]({PLOT.name})",
         markdown(losses),
         f"The four bounds hold on every pair, for every tau: {checked}.",
-        markdown(times),
     ]
 
 

@@ -52,7 +52,7 @@ def read_captions(path: str | Path) -> dict[str, list[str]]:
     for row in _rows(path, lines):
         if not row.image or not row.caption:
             raise ValueError(
-                f"{path}, line {row.line}: expected an image and a caption, got {row.text[:200]!r}"
+                f"{path}, line {row.line} is {row.text[:200]!r}; expected an image and a caption"
             )
         captions.setdefault(row.image, []).append(row.caption)
     return captions
@@ -74,8 +74,8 @@ def _rows(path: Path, lines: list[str]) -> Iterable[_Row]:
         if image is not None and caption is not None:
             return _Table(path, separator, len(header), image, caption).rows(lines)
     raise ValueError(
-        f"{path}, line 1: expected a header 'image,caption' or 'image_name| comment_number| "
-        f"comment', or a line 'image.jpg#0<TAB>caption', got {lines[0][:200]!r}"
+        f"{path}, line 1 is {lines[0][:200]!r}; expected a header 'image,caption' or 'image_name| "
+        "comment_number| comment', or a line 'image.jpg#0<TAB>caption'"
     )
 
 
@@ -131,8 +131,8 @@ class _Table:
             fields = [*fields[:last], self._separator.join(fields[last:])]
         if len(fields) != self._columns:
             raise ValueError(
-                f"{self._path}, line {line}: expected {self._columns} columns, got {len(fields)} "
-                f"in {text[:200]!r}"
+                f"{self._path}, line {line} is {text[:200]!r}, {len(fields)} columns; expected "
+                f"{self._columns}"
             )
         caption = re.sub(r"\s*\n\s*", " ", fields[self._caption]).strip()
         return _Row(line, text, fields[self._image].strip(), caption)

@@ -1,4 +1,4 @@
-"""Items of different length to one batch."""
+"""Pad items of different lengths into one batch."""
 
 from collections.abc import Sequence
 

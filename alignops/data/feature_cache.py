@@ -1,4 +1,4 @@
-"""Features computed once and kept on disk, for towers that stay frozen.
+"""Features computed once and kept on disk, for a model that stays frozen.
 
 A cache is a folder of safetensors shards, each with the features of a run of items:
 
@@ -10,7 +10,7 @@ to end, and "<name>.offsets", int64 (items + 1,), where each item's rows begin. 
 under its name only once it is whole, so an interrupted computation resumes at the shard it was in;
 its checksum is kept in it, and `fill` computes a damaged one again.
 
-    key = content_key(tower=tower.fingerprint(), boxes=boxes.identity, images=images_key(dataset))
+    key = content_key(model=model.fingerprint(), boxes=boxes.identity, images=images_key(dataset))
     cache = FeatureCache("features", key, len(dataset))
     cache.fill(lambda items: [encode(dataset[i]) for i in items])
     cache[7]["entities"]
@@ -33,6 +33,9 @@ from alignops.data.pairs import PairedDataset
 from alignops.progress import track
 from alignops.tensor_files import save_tensors
 from alignops.vision.image_file import READING
+
+_ORIGIN = "alignops"
+"""Name of a shard's metadata: the key and the digest of its tensors."""
 
 Features = Mapping[str, Tensor]
 """The features of one item: name to tensor (rows, ...)."""
@@ -78,7 +81,7 @@ class FeatureCache:
     def __init__(
         self, folder: str | Path, key: str, items: int, *, shard_items: int = 1024
     ) -> None:
-        """Name the cache; nothing is read or written yet.
+        """Describe the cache; reads and writes nothing.
 
         Args:
             folder: may hold the caches of many keys.
@@ -90,9 +93,9 @@ class FeatureCache:
             ValueError: if `items` is negative or `shard_items` is not positive.
         """
         if items < 0:
-            raise ValueError(f"items: expected a number >= 0, got {items}")
+            raise ValueError(f"items is {items}; expected a number >= 0")
         if shard_items <= 0:
-            raise ValueError(f"shard_items: expected a number > 0, got {shard_items}")
+            raise ValueError(f"shard_items is {shard_items}; expected a number > 0")
         self.folder = Path(folder) / key[:16]
         self.key = key
         self._items = items
@@ -116,14 +119,14 @@ class FeatureCache:
             ValueError: if its shard is damaged or is not of this key, naming the file.
         """
         if not 0 <= index < self._items:
-            raise IndexError(f"index: expected 0 to {self._items - 1}, got {index}")
+            raise IndexError(f"index is {index}; expected 0 to {self._items - 1}")
         items = self._shard_of(index)
         if items.start not in self._open:
             self._open[items.start] = _Shard(self._path(items), self.key)
         return self._open[items.start][index - items.start]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave open files behind, so that a DataLoader's workers open their own."""
+        """Drop open files when pickled, so DataLoader workers open their own."""
         return self.__dict__ | {"_open": {}}
 
     def missing(self) -> list[range]:
@@ -148,15 +151,15 @@ class FeatureCache:
             OSError: if the disk is full; nothing of the shard remains.
         """
         if items != self._shard_of(items.start):
-            raise ValueError(f"items: expected one of missing(), got {items}")
+            raise ValueError(f"items is {items}; expected one of missing()")
         if len(features) != len(items):
-            raise ValueError(f"features: expected those of {len(items)} items, got {len(features)}")
+            raise ValueError(f"features has {len(features)} items; expected {len(items)}")
         path = self._path(items)
         path.parent.mkdir(parents=True, exist_ok=True)
         packed = _pack(features)
-        metadata = {"key": self.key, "sha256": content_key(tensors=packed)}
         with replacing_file(path) as temporary:
-            save_tensors(packed, temporary, metadata)
+            # In one text: several would be in a file in any order.
+            save_tensors(packed, temporary, {_ORIGIN: f"{self.key} {content_key(tensors=packed)}"})
         self._open.pop(items.start, None)
 
     def fill(
@@ -212,15 +215,16 @@ class _Shard:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise self._damaged(str(error)) from error
-        if metadata.get("key") != key:
-            raise ValueError(f"{path} was written for key {metadata.get('key')}, not for {key}")
-        self._tensors, self._digest = tensors, metadata.get("sha256")
+        written_for, _, self._digest = metadata.get(_ORIGIN, "").partition(" ")
+        if written_for != key:
+            raise ValueError(f"{path} was written for key {written_for or None}, not for {key}")
+        self._tensors = tensors
         names = [name.removesuffix(".values") for name in tensors if name.endswith(".values")]
         self._values = {name: tensors[f"{name}.values"] for name in names}
         self._offsets = {name: tensors[f"{name}.offsets"].tolist() for name in names}
 
     def verify(self) -> None:
-        """Read all of it and compare.
+        """Compare the contents with the checksum.
 
         Raises:
             DamagedError: it is not what was written.
@@ -243,7 +247,7 @@ def _pack(features: Sequence[Features]) -> dict[str, Tensor]:
     for item in features:
         if item.keys() != names:
             raise ValueError(
-                f"features: expected {sorted(names)} of every item, got {sorted(item)}"
+                f"features has an item with {sorted(item)}; expected {sorted(names)} of every item"
             )
     packed = {}
     for name in names:
@@ -257,17 +261,17 @@ def _pack(features: Sequence[Features]) -> dict[str, Tensor]:
 
 def _check_alike(name: str, tensors: list[Tensor]) -> None:
     if any(tensor.ndim == 0 for tensor in tensors):
-        raise ValueError(f"features: {name!r} is a scalar; expected at least one dimension")
+        raise ValueError(f"features[{name!r}] is a scalar; expected at least one dimension")
     kinds = {(tensor.dtype, tuple(tensor.shape[1:])) for tensor in tensors}
     if len(kinds) > 1:
         raise ValueError(
-            f"features: {name!r} must have one type and, after its first dimension, one shape; "
-            f"got {sorted(map(str, kinds))}"
+            f"features[{name!r}] is of {sorted(map(str, kinds))}; expected one type and, after its "
+            "first dimension, one shape"
         )
 
 
 def _bytes_of(value: object) -> Iterable[bytes | memoryview]:
-    """Spell a value out; lengths and types keep different values from looking alike."""
+    """Serialise a value unambiguously, with lengths and types."""
     if isinstance(value, Tensor):
         yield f"tensor {value.dtype} {tuple(value.shape)} ".encode()
         yield value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
@@ -284,5 +288,6 @@ def _bytes_of(value: object) -> Iterable[bytes | memoryview]:
         yield f"{type(value).__name__} {value!r} ".encode()
     else:
         raise TypeError(
-            f"parts: expected strings, numbers, tensors, sequences and mappings, got {type(value)}"
+            f"parts is of type {type(value).__name__}; expected strings, numbers, tensors, "
+            "sequences and mappings"
         )

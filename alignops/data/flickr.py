@@ -1,4 +1,4 @@
-"""Flickr8k and Flickr30k in the layouts in which they are passed around, and folders like them."""
+"""Flickr8k and Flickr30k in their three published layouts."""
 
 from pathlib import Path
 

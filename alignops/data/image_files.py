@@ -1,4 +1,4 @@
-"""A paired dataset of image files, and what happens when a file is missing or broken."""
+"""A paired dataset of image files, and its handling of missing and broken files."""
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,18 +38,18 @@ class CaptionedImages(PairedDataset):
         Args:
             folder: the folder of the images.
             captions: path of an image relative to `folder`, to its captions.
-            on_error: "raise" looks only whether the files exist, which is cheap, and a broken one
-                raises when it is opened. "skip" decodes every image once, on all cores, and leaves
-                out what cannot be read; what is left can be.
-            allow_outside: open what absolute paths and `..` lead to outside `folder`; only for
-                captions that you wrote yourself.
+            on_error: "raise" checks only that the files exist, which is cheap; a broken one raises
+                when it is opened. "skip" decodes every image once, on all cores, and leaves out
+                those that cannot be read.
+            allow_outside: follow absolute paths and `..` out of `folder`; only for captions that
+                you wrote yourself.
 
         Raises:
             FileNotFoundError: if `folder` is missing, or an image is and `on_error` is "raise".
             ValueError: if `on_error` is neither, an image lies outside, or not one can be read.
         """
         if on_error not in get_args(OnError):
-            raise ValueError(f"on_error: expected one of {get_args(OnError)}, got {on_error!r}")
+            raise ValueError(f"on_error is {on_error!r}; expected one of {get_args(OnError)}")
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise FileNotFoundError(f"folder: no folder of images at {self.folder}")

@@ -1,4 +1,4 @@
-"""The one item of every paired dataset, and what such a dataset offers."""
+"""The item type and the interface of paired datasets."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -36,8 +36,8 @@ class PairedDataset(ABC):
     A dataset inherits from it, and says what it has.
 
     Attributes:
-        captions: of each image.
-        keys: of each image; see `ImageCaptions`.
+        captions: captions of each image.
+        keys: key of each image; see `ImageCaptions`.
         has_images: whether an item can be opened; region features may stand in for images.
         has_boxes: whether `boxes` gives the true boxes of an image.
         has_regions: whether `regions` gives region features computed beforehand.
@@ -50,9 +50,9 @@ class PairedDataset(ABC):
     has_regions: bool = False
 
     def fingerprints(self) -> list[str]:
-        """Say what each image is: equal texts, equal pixels, whatever the images' keys.
+        """Identify each image by its contents: equal strings mean equal pixels, whatever the keys.
 
-        This one reads every image; a dataset that knows its images otherwise says so faster.
+        This default reads every image; a dataset that can identify its images faster overrides it.
         """
         images = (self[index].image for index in range(len(self)))
         return [
@@ -77,5 +77,5 @@ class PairedDataset(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no regions, as has_regions says")
 
     def compositional_pairs(self, seed: int) -> Mapping[str, Sequence["CompositionalPair"]]:
-        """Pair captions with ones that are false in a single respect: by kind; none of photos."""
+        """Pair captions with ones false in a single respect, by kind; photos have none."""
         return {}

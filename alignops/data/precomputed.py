@@ -80,7 +80,7 @@ class PrecomputedRegions(PairedDataset):
         return torch.from_numpy(np.array(self._mapped()[self._rows[index]], dtype=np.float32))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open file behind, so that a DataLoader's workers open their own."""
+        """Drop the open file when pickled, so DataLoader workers open their own."""
         return self.__dict__ | {"_regions": None}
 
     def _mapped(self) -> Any:

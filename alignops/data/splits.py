@@ -18,7 +18,7 @@ class Splits(Generic[T_co]):
 
 
 def require_images(splits: Splits[Sized]) -> None:
-    """Refuse parts that nothing can be trained, chosen or reported on.
+    """Refuse empty parts.
 
     Raises:
         ValueError: a part is empty; names it.
@@ -48,9 +48,9 @@ def split_keys(
         validation: share of the keys for validation, in [0, 1).
         test: share of the keys for testing, in [0, 1).
         seed: another seed, another division.
-        groups: by key, what is equal for keys that must stay together, such as a hash of the image;
-            a key that is not in it is alone. All of a group go where its first name goes, so the
-            shares are met but for copies, and no other key moves.
+        groups: maps a key to its group, such as a hash of the image; keys of one group stay
+            together, keys without a group are alone. A group goes where its first key goes, so
+            only copies change the shares, and no other key moves.
 
     Returns:
         Keys per split, each in the given order.
@@ -60,11 +60,11 @@ def split_keys(
     """
     for name, share in (("validation", validation), ("test", test)):
         if not 0 <= share < 1:
-            raise ValueError(f"{name}: expected a share in [0, 1), got {share}")
+            raise ValueError(f"{name} is {share}; expected a share in [0, 1)")
     if validation + test >= 1:
-        raise ValueError(f"validation + test: expected a share below 1, got {validation + test}")
+        raise ValueError(f"validation + test is {validation + test}; expected a share below 1")
     if len(set(keys)) != len(keys):
-        raise ValueError("keys: expected unique names, got repeated ones")
+        raise ValueError("keys holds a name twice; expected different ones")
     shuffled = sorted(keys, key=lambda key: sha256(f"{seed} {key}".encode()).digest())
     tests = round(test * len(keys))
     held_out = tests + round(validation * len(keys))

@@ -1,4 +1,4 @@
-"""What a training is about to see: for people before it starts, and for the run folder."""
+"""Summary of a training's data, printed before it starts and kept in the run folder."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ class DataSummary:
     """Counts of a dataset in three parts.
 
     Attributes:
-        images: of each part.
-        captions: of each part.
+        images: number of images in each part.
+        captions: number of captions in each part.
         skipped: path and reason of each image that was left out.
-        copies: images of a part whose file is, byte for byte, that of another one.
-        shared: photos that stand in more than one part; only where lists decide the parts.
+        copies: images of each part whose file equals another one's, byte for byte.
+        shared: photos in more than one part; only if lists define the parts.
     """
 
     images: Mapping[str, int]
@@ -31,11 +31,11 @@ class DataSummary:
     shared: int
 
     def values(self) -> dict[str, Any]:
-        """Give all of it as plain values, as JSON holds them."""
+        """Return all of it as plain values for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """Say it in words, a line a matter."""
+        """Put it in words, one line per topic."""
         parts = ", ".join(
             f"{name} {count:,} images and {self.captions[name]:,} captions"
             for name, count in self.images.items()
@@ -55,7 +55,7 @@ class DataSummary:
 
 
 def summarise(splits: Splits[PairedDataset]) -> DataSummary:
-    """Count what is in the three parts of a dataset."""
+    """Count images and captions in the three parts of a dataset."""
     parts = {field.name: getattr(splits, field.name) for field in fields(splits)}
     files = [part for part in parts.values() if isinstance(part, CaptionedImages)]
     contents = [Counter(part.fingerprints()) for part in files]

@@ -1,4 +1,4 @@
-"""A text file, or a sentence that says which one is none."""
+"""Read a text file, or say which file is not text."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ def read_text(path: Path) -> str:
     """Read UTF-8 text, with or without a byte order mark.
 
     Raises:
-        ValueError: it is no such text; names the path.
+        ValueError: the file is not UTF-8 text; names the path.
     """
     try:
         return path.read_text(encoding="utf-8-sig")

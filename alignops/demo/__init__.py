@@ -1,4 +1,4 @@
-"""The demo: from nothing to trained methods on drawn scenes, beside the base they stand on."""
+"""The demo: trains methods on synthetic scenes and compares them with their base."""
 
 from alignops.demo.base import DEMO_BASES, DemoConfig, demo_folder
 from alignops.demo.run import run_ablations, run_demo

@@ -1,4 +1,4 @@
-"""What all methods of the demo share: the scenes, and the small CLIP that they start from."""
+"""The scenes of the demo, and the small CLIP from which its methods start."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +76,7 @@ def demo_folder(base: str, seed: int) -> Path:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a method of the demo finds what it needs.
+    """The scenes, runs and sizes of one demo.
 
     Attributes:
         folder: of the runs.
@@ -122,10 +122,10 @@ def train_base(stage: Stage) -> Run:
     """Train the base.
 
     Most of its training is on bags of words ("square red large circle blue small") and loose
-    phrases ("something red left"), so that it knows words, but little of which belongs to what: the
-    state in which web captions leave a CLIP. The methods have to make up for it. Placed tags
-    ("leftred rightsquare ...") in their place teach its image tower what is where, as a large
-    training does; no sentence has these words, and what it says remains to be learned.
+    phrases ("something red left"). The base thus recognises words but cannot bind attributes to
+    objects, like a CLIP trained on web captions; the methods have to add that. Placed tags
+    ("leftred rightsquare ...") instead teach its image tower places, as large-scale training does.
+    No sentence contains these words, so the text tower still has to learn sentences.
     """
     size, sentences = stage.size, stage.sentences
     scenes = replace(

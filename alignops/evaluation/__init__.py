@@ -1,4 +1,4 @@
-"""How well a model aligns images and texts: retrieval, compositional benchmarks, tables."""
+"""Evaluation of image-text alignment: retrieval, compositional benchmarks, tables."""
 
 from alignops.evaluation.accuracy import Accuracy
 from alignops.evaluation.compositional import (

@@ -1,11 +1,11 @@
-"""An accuracy that never travels without the number of cases behind it."""
+"""An accuracy together with its number of cases."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The share of test cases that came out right.
+    """The share of test cases that a model gets right.
 
     Attributes:
         accuracy: share between 0 and 1.
@@ -16,5 +16,5 @@ class Accuracy:
     cases: int
 
     def __str__(self) -> str:
-        """Put it in percent: "74.3"."""
+        """Format it in percent: "74.3"."""
         return f"{100 * self.accuracy:.1f}"

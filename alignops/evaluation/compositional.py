@@ -1,4 +1,4 @@
-"""Compositional benchmarks: a true caption against one that is false in a single respect."""
+"""Compositional benchmarks: a true caption against one that differs in a single respect."""
 
 import json
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ class CompositionalCase:
     Attributes:
         kind: what the false caption changes, such as "swap_att".
         image: path of the image.
-        true_caption: describes the image.
-        false_caption: does not.
+        true_caption: a caption that describes the image.
+        false_caption: a caption that does not.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class CompositionalCase:
 def accuracy_by_kind(
     true_scores: Tensor, false_scores: Tensor, kinds: Sequence[str]
 ) -> dict[str, Accuracy]:
-    """Measure `binary_choice` for each kind of test case, in the order of first appearance.
+    """Compute `binary_choice` for each kind of test case, in order of first appearance.
 
     Args:
         true_scores: (cases,) scores of the true captions.
@@ -72,7 +72,7 @@ def load_sugar_crepe(folder: Path | str, images: Path | str) -> list[Composition
     Args:
         folder: holds "add_att.json" to "swap_obj.json", each
             {"0": {"filename": ..., "caption": ..., "negative_caption": ...}, ...}.
-        images: folder of COCO val2017. No image is opened or looked for.
+        images: folder of COCO val2017. No image is opened.
 
     Returns:
         The cases by kind, then in the order of the file.

@@ -1,8 +1,8 @@
-"""Retrieval where several answers are right: mAP@R, R-Precision, and the ECCV Caption judgements.
+"""Retrieval with several right answers: mAP@R, R-Precision, and the ECCV Caption judgements.
 
-COCO's captions fit more images than their own, so its recall calls right answers wrong.
-Crisscrossed Captions (CxC) and ECCV Caption judged more pairs of its 5,000 test images; the package
-`eccv-caption` holds both. As in `retrieval`, a tie counts against the model.
+COCO captions often fit more images than their own, so plain recall counts right answers as wrong.
+Crisscrossed Captions (CxC) and ECCV Caption judged more pairs of the 5,000 test images; the package
+`eccv-caption` contains both. As in `retrieval`, a tie counts against the model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ class MatchResult:
     """Means over the queries.
 
     Attributes:
-        recall: K to the share of queries with a right answer in the top K.
-        r_precision: share of right answers in the top R, R being a query's number of them.
-        map_at_r: mean over ranks r = 1..R of the precision at r, where the answer at r is right.
-        queries: how many.
+        recall: maps K to the share of queries with a right answer in the top K.
+        r_precision: share of right answers in the top R; R is the query's number of right answers.
+        map_at_r: mean over ranks r = 1..R of the precision at r, or 0 if the answer at r is wrong.
+        queries: number of queries.
     """
 
     recall: Mapping[int, float]
@@ -35,12 +35,12 @@ class MatchResult:
 def match_all(
     similarity: Tensor, positives: Sequence[Sequence[int]], ks: Sequence[int] = (1, 5, 10)
 ) -> MatchResult:
-    """Rank the candidates of each query, several of which may be right.
+    """Rank the candidates of each query; several may be right.
 
     Args:
         similarity: (queries, candidates), floating point, without NaN.
-        positives: of each query the right candidates, each once, at least one; -1 is a right answer
-            that is not among the candidates, and so never found.
+        positives: the right candidates of each query, at least one, each once; -1 stands for a
+            right answer that is not among the candidates and can never be found.
         ks: cut-offs of the recall.
 
     Raises:
@@ -68,7 +68,7 @@ def match_all(
 def evaluate_eccv_caption(
     similarity: Tensor, image_ids: Sequence[int], caption_ids: Sequence[int]
 ) -> dict[str, Accuracy]:
-    """Measure COCO retrieval by the judgements of CxC (recall) and ECCV Caption (mAP@R and others).
+    """Evaluate COCO retrieval by CxC (recall) and ECCV Caption (mAP@R and others).
 
     Args:
         similarity: (5000, 25000), all of COCO's test images and captions.
@@ -80,7 +80,7 @@ def evaluate_eccv_caption(
 
     Raises:
         ImportError: `eccv-caption` is not installed.
-        ValueError: an image or caption that was judged is missing, or as `match_all`.
+        ValueError: a judged image or caption is missing, or as `match_all`.
     """
     judged = _judgements()
     results: dict[str, Accuracy] = {}
@@ -93,7 +93,7 @@ def evaluate_eccv_caption(
             missing = right.keys() - row.keys()
             if missing:
                 raise ValueError(f"the ids lack {min(missing)}; expected all that {name} judges")
-            # Two of the captions judged are a sixth of their image, not among the 25,000.
+            # Two judged captions are the sixth of their image, so not among the 25,000.
             positives = [[column.get(item, -1) for item in items] for items in right.values()]
             found = match_all(scores[[row[query] for query in right]], positives)
             figures = {f"R@{k}": recall for k, recall in found.recall.items()}

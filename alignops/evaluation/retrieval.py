@@ -1,6 +1,6 @@
 """Retrieval between images and captions: recall among many candidates, and choice between two.
 
-A tie counts against the model throughout: one that scores all pairs alike finds nothing.
+A tie always counts against the model: one that scores all pairs alike finds nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ class RetrievalResult:
     """Recall in both directions.
 
     Attributes:
-        image_to_text: K to the share of images with any of their captions in the top K.
-        text_to_image: K to the share of captions with their image in the top K.
+        image_to_text: maps K to the share of images with any of their captions in the top K.
+        text_to_image: maps K to the share of captions with their image in the top K.
         images: number of image queries.
         captions: number of caption queries.
     """
@@ -29,7 +29,7 @@ class RetrievalResult:
     captions: int
 
     def accuracies(self) -> dict[str, Accuracy]:
-        """Name every recall for a report: "image to text R@1"."""
+        """Name each recall, such as "image to text R@1"."""
         to_text = {f"image to text R@{k}": r for k, r in self.image_to_text.items()}
         to_image = {f"text to image R@{k}": r for k, r in self.text_to_image.items()}
         return {name: Accuracy(recall, self.images) for name, recall in to_text.items()} | {
@@ -40,7 +40,7 @@ class RetrievalResult:
 def recall_at_k(
     similarity: Tensor, image_index: Tensor, ks: Sequence[int] = (1, 5, 10)
 ) -> RetrievalResult:
-    """Measure how often the right answer is among the best K, in both directions.
+    """Compute how often the right answer is among the top K, in both directions.
 
     Args:
         similarity: (images, captions), floating point, without NaN.
@@ -58,7 +58,7 @@ def recall_at_k(
     own = similarity[image_index, torch.arange(captions, device=similarity.device)]
     best = own.new_full((images,), -torch.inf).scatter_reduce(0, image_index, own, "amax")
 
-    # An image finds its best caption; its other captions do not stand in the way.
+    # An image is ranked by its best caption; its other captions do not compete.
     ties_of_own = torch.bincount(image_index[own == best[image_index]], minlength=images)
     image_rank = (similarity >= best[:, None]).sum(1) - ties_of_own
     caption_rank = (similarity >= own).sum(0) - 1
@@ -73,9 +73,9 @@ def recall_at_k(
 def recall_over_folds(
     similarity: Tensor, image_index: Tensor, ks: Sequence[int] = (1, 5, 10), folds: int = 5
 ) -> RetrievalResult:
-    """Average the recall over folds of consecutive images, each with its own captions alone.
+    """Average the recall over folds of consecutive images, each against its own captions only.
 
-    The COCO "1K" protocol is 5,000 test images in 5 folds.
+    COCO's "1K" protocol splits 5,000 test images into 5 folds.
 
     Args:
         similarity: (images, captions), as in `recall_at_k`.
@@ -84,7 +84,7 @@ def recall_over_folds(
         folds: number of folds; divides the number of images.
 
     Returns:
-        The mean of the folds' recalls, with the numbers of queries in all folds together.
+        The mean recall of the folds, with the numbers of queries in all folds.
 
     Raises:
         ValueError: as `recall_at_k`, or if the images do not fall into `folds` equal parts.
@@ -109,7 +109,7 @@ def recall_over_folds(
 
 
 def binary_choice(true_scores: Tensor, false_scores: Tensor) -> float:
-    """Measure how often the true one of two scores is the higher; a tie is wrong.
+    """Compute how often the true score exceeds the false one; a tie counts as wrong.
 
     Args:
         true_scores: (cases,), without NaN.

@@ -22,7 +22,7 @@ def as_table(results: Results) -> Table:
     table = Table()
     header, *rows = _rows(results)
     for position, name in enumerate(header):
-        # In a narrow terminal names of runs are broken, not those of measures, and no number.
+        # In a narrow terminal only run names wrap, never measures or numbers.
         table.add_column(
             name,
             justify="right" if position else "left",
@@ -43,7 +43,7 @@ def as_markdown(results: Results) -> str:
 
 
 def write_json(results: Results, path: Path | str) -> None:
-    """Write {model: {measure: {"accuracy": share, "cases": number}}}, all of it or nothing."""
+    """Write {model: {measure: {"accuracy": share, "cases": number}}}, whole or not at all."""
     values = {
         model: {measure: asdict(accuracy) for measure, accuracy in measures.items()}
         for model, measures in results.items()

@@ -1,1 +1,1 @@
-"""Triton kernels of the ops, imported only where a CUDA tensor meets one of them."""
+"""Triton kernels of the ops, imported by the first call on CUDA tensors."""

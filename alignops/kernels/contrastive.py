@@ -1,6 +1,6 @@
-"""The multi-positive contrastive loss: its denominators by Triton, the few values beside in torch.
+"""The multi-positive contrastive loss: denominators in Triton, the few other values in torch.
 
-No step waits for the device, and none adds with atomics but counts, which are exact.
+No step synchronises with the device. Atomics add only counts, which are exact.
 """
 
 import torch
@@ -19,7 +19,7 @@ def multi_positive_contrastive_loss(
     logit_scale: Tensor,
     reduction: str = "mean",
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(loss (), row (B,), col (T,)) of `alignops::multi_positive_contrastive_loss`."""
+    """Compute `alignops::multi_positive_contrastive_loss`: (loss (), row (B,), col (T,))."""
     row, col = logsumexp.similarity_logsumexp(image, text, logit_scale)
     own_images = accumulated(image, None).index_select(0, image_index)
     own = logit_scale * (own_images * accumulated(text, None)).sum(1)
@@ -38,7 +38,7 @@ def multi_positive_contrastive_loss_backward(
     row: Tensor,
     col: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `alignops::multi_positive_contrastive_loss_backward`."""
+    """Compute `alignops::multi_positive_contrastive_loss_backward`."""
     of = weights(row, image_index, text_is_positive, reduction)
     grad_image, grad_text, grad_scale = logsumexp.similarity_logsumexp_backward(
         grad * of.of_row, grad * of.of_text, image, text, logit_scale, None, None, row, col
@@ -55,8 +55,8 @@ def multi_positive_contrastive_loss_backward(
 
 
 def _sums_by_image(values: Tensor, image_index: Tensor, images: int) -> Tensor:
-    """Of values (T, D) of the texts: their sum (images, D) over each image's, in order."""
+    """Sum values (T, D) over each image's texts, in order: (images, D)."""
     sorted_index, order = image_index.sort(stable=True)
     starts = torch.searchsorted(sorted_index, torch.arange(images + 1, device=values.device))
-    # Unsafe: it does not ask the device whether the starts fit.
+    # Unsafe: skips a check of the offsets, which would synchronise with the device.
     return torch.segment_reduce(values.index_select(0, order), "sum", offsets=starts, unsafe=True)

@@ -1,7 +1,7 @@
-"""Fine-grained matching: both directions from one tile of similarities, which is never stored.
+"""FILIP similarity, MaxSim in both directions from one tile of similarities, which is never stored.
 
-A program owns some samples of x and some of y, and meets all their components chunk by chunk;
-maxima and winners are in registers until the last chunk. The backward needs the winners alone.
+A program owns some samples of x and some of y, and goes through their components chunk by chunk.
+Maxima and winners stay in registers until the last chunk. The backward needs only the winners.
 """
 
 from functools import lru_cache
@@ -46,7 +46,7 @@ def _forward(
     x_row, y_row = tl.arange(0, SAMPLES_X * CHUNK_X), tl.arange(0, SAMPLES_Y * CHUNK_Y)
     i = x_block.to(tl.int64) * SAMPLES_X + x_row // CHUNK_X
     j = y_block.to(tl.int64) * SAMPLES_Y + y_row // CHUNK_Y
-    # Of every component of y over the chunks of x, and of every sample over its chunks.
+    # Of each component of y over the chunks of x; sums of each sample of x over its chunks.
     y_best = tl.full((SAMPLES_X, SAMPLES_Y, CHUNKS_Y, CHUNK_Y), LOWEST, tl.int32)
     y_winner = tl.zeros((SAMPLES_X, SAMPLES_Y, CHUNKS_Y, CHUNK_Y), tl.int32)
     x_sum = tl.zeros((SAMPLES_X, SAMPLES_Y), tl.float32)
@@ -121,7 +121,7 @@ def fgm_similarity(
     y_mask: Tensor | None = None,
     save_argmax: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Both directions and the winners, as `alignops::fgm_similarity`."""
+    """Compute `alignops::fgm_similarity`: both directions and the winners."""
     x, y, x_mask, y_mask = component_inputs(x, y, x_mask, y_mask)
     (batch, n, _), (other, m, _) = x.shape, y.shape
     scores = accumulation_dtype(x.dtype)
@@ -134,7 +134,7 @@ def fgm_similarity(
     if n == 0 or m == 0:
         return x_to_y, y_to_x, x_argmax, y_argmax
 
-    # Maxima of the shorter side stay in registers.
+    # Keep the maxima of the shorter side in registers.
     if m > n:
         _match(y, x, y_mask, x_mask, y_to_x, x_to_y, y_argmax, x_argmax, 1, other, save_argmax)
     else:
@@ -152,7 +152,7 @@ def fgm_similarity_backward(
     x_argmax: Tensor,
     y_argmax: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of x and y, as `alignops::fgm_similarity_backward`."""
+    """Compute `alignops::fgm_similarity_backward`: gradients of x and y."""
     x, y, x_mask, y_mask = component_inputs(x, y, x_mask, y_mask)
     (batch, n, _), (other, m, _) = x.shape, y.shape
     scores = accumulation_dtype(x.dtype)
@@ -184,7 +184,7 @@ def _match(
     y_stride: int,
     save_argmax: bool,
 ) -> None:
-    """Fill in scores and winners of the pairs (i, j), which are at i x_stride + j y_stride."""
+    """Fill in scores and winners; pair (i, j) is at i x_stride + j y_stride."""
     rows, columns = (64, 64) if x.dtype == torch.float32 else (128, 64)
     chunk_x, chunk_y = chunks(x.shape[1], y.shape[1], rows, columns)
     samples_x, samples_y = rows // chunk_x, columns // chunk_y
@@ -204,10 +204,10 @@ def _match(
 
 @lru_cache
 def chunks(n: int, m: int, rows: int, columns: int) -> tuple[int, int]:
-    """How many components of a sample a tile of rows by columns holds at a time, on either side.
+    """Choose the number of components per sample in a tile of rows by columns, for both sides.
 
-    Powers of two, as a tile is cut up into samples: those with the least padding, and then the
-    largest, among those that leave no more than a quarter of a tile of maxima in registers.
+    Powers of two, as a tile is divided into samples. Among those whose maxima fill at most a
+    quarter of a tile in registers, take the least padding, then the largest.
     """
 
     def padded(count: int, chunk: int) -> int:
@@ -225,7 +225,7 @@ def chunks(n: int, m: int, rows: int, columns: int) -> tuple[int, int]:
         and chunk_y <= columns
         and maxima(chunk_x, chunk_y) <= rows * columns // 4
     ]
-    # With components by the thousand on both sides, maxima are more than that whatever is chosen.
+    # With thousands of components on both sides, maxima exceed that for every choice.
     return min(
         candidates or [(rows, columns)],
         key=lambda chunk: (padded(n, chunk[0]) * padded(m, chunk[1]), -chunk[0] * chunk[1]),

@@ -1,10 +1,10 @@
-"""Gradients of fine-grained matching: a winner hands its share of a mean to both that met.
+"""Gradients of FILIP similarity: each maximum passes its share of the mean to both components.
 
-The gradient of a row of x is a weighted sum of rows of y: those that won for it, one of every
-sample, and those that it won for. With few components the weights of whole tiles, mostly zeros, are
-made in registers from the winners, and multiplied: tensor cores are faster at that than a cache is
-at handing out rows. With many, the rows are gathered; those that it won for are found by sorting
-the other side's winners. Either way a program owns its output: there are no atomics.
+The gradient of a row of x is a weighted sum of rows of y: its winners, one in each sample, and the
+rows whose winner it is. With few components, the winners expand to tiles of weights in registers,
+mostly zeros, and tensor cores multiply them: faster than gathering rows from the cache. With many,
+the rows are gathered; sorting the other side's winners finds those that a row won. Either way each
+program owns its output: there are no atomics.
 """
 
 from typing import NamedTuple
@@ -18,19 +18,19 @@ from alignops.kernels.launch import launch, pipelines, precision
 from alignops.kernels.tiles import load_rows, valid
 from alignops.reference.fgm import argmax_dtype
 
-# Components whose winners are sorted at a time: a sort holds some 34 bytes for each.
+# Winners sorted at a time; a sort takes some 34 bytes for each.
 SORTED = 2**24
 
 
 class Side(NamedTuple):
-    """What the components of one side (B, count) won against the samples of the other."""
+    """Winners and weights of the components of one side (B, count)."""
 
     mask: Tensor | None  # (B, count), bytes
-    share: Tensor  # (Bx, By): of the gradient of a pair's mean
-    argmax: Tensor  # (Bx, By, count): components of the other side
+    share: Tensor  # (Bx, By), of the gradient of a pair's mean
+    argmax: Tensor  # (Bx, By, count), indices on the other side
 
     def of_y(self) -> "Side":
-        """With pairs (By, Bx), as the gradient of y sees them."""
+        """The side of y, with pairs transposed to (By, Bx)."""
         return Side(self.mask, self.share.T, self.argmax.transpose(0, 1))
 
 
@@ -75,7 +75,7 @@ def _gather(
     x_rows, By, N, M, D, x_stride, y_stride,
     BLOCK: tl.constexpr, SLICE: tl.constexpr,
 ):  # fmt: skip
-    # Programs that run at the same time sweep over one slice of y, from its first sample on.
+    # Concurrent programs sweep over the same slice of y, from its first sample on.
     x_row, first_d = (tl.program_id(0) % x_rows).to(tl.int64), tl.program_id(0) // x_rows * SLICE
     i, k = x_row // N, x_row % N
     x_valid = valid(x_mask, x_row, x_row < x_rows)
@@ -86,12 +86,12 @@ def _gather(
         pair = i * x_stride + j * y_stride
         winner = tl.load(x_argmax + (pair * N + k), mask=j < By, other=0).to(tl.int32)
         y_row = j * M + winner
-        # Checking winners beforehand would wait for the device: no row is read behind the others.
+        # Check here that winners are in range: checking before the launch would synchronise.
         y_valid = valid(y_mask, y_row, (j < By) & (winner >= 0) & (winner < M))
         weight = tl.load(x_share + pair, mask=y_valid, other=0.0)
         grad += weight[:, None] * load_rows(y, y_row, y_valid, first_d, D, SLICE)
 
-    # What the row won for: nothing where it is not valid, whatever the winners say.
+    # Rows that this row won: none if it is invalid, whatever the winners say.
     start = i * (N + 1) + k
     end = tl.load(starts + start + tl.where(x_valid, 1, 0))
     for first in range(tl.load(starts + start), end, BLOCK):
@@ -110,17 +110,17 @@ def _gather(
 
 
 def gradient(grad_x: Tensor, y: Tensor, x_side: Side, y_side: Side, factor: Tensor | None) -> None:
-    """Fill in the gradient of x (Bx, N, D), times `factor`, from y (By, M, D) and who won."""
+    """Fill in the gradient of x (Bx, N, D), times `factor`, from y (By, M, D) and the winners."""
     n, (other, m, _) = grad_x.shape[1], y.shape
     if 0 in (n, m):
         return
-    sortable = other * m < 2**31  # by torch
+    sortable = other * m < 2**31  # the limit of torch's sort
     way = _gathered if sortable and gather_pays(n, m, y.dtype) else _multiplied
     way(grad_x, y, x_side, y_side, factor)
 
 
 def gather_pays(n: int, m: int, dtype: torch.dtype) -> bool:
-    """Whether n + m rows from the cache are sooner there than n m products: docs/kernels.md."""
+    """Whether gathering n + m rows beats n m products; see docs/kernels.md."""
     on_tensor_cores = dtype != torch.float32 or precision(dtype) == "tf32"
     return n * m > (n + m) * (120 if on_tensor_cores else 16)
 
@@ -154,7 +154,7 @@ def _gathered(grad_x: Tensor, y: Tensor, x_side: Side, y_side: Side, factor: Ten
         launch(
             _gather,
             len(order) * n * triton.cdiv(dim, own_slice),
-            pipelines()[:1],  # the others make the same code, as there is no product to pipeline
+            pipelines()[:1],  # all compile to the same code: there is no product to pipeline
             y=y, x_mask=None if x_side.mask is None else x_side.mask[part], y_mask=y_side.mask,
             x_share=x_side.share[part], y_share=y_side.share[part],
             x_argmax=x_side.argmax[part], order=order, starts=starts,
@@ -165,10 +165,10 @@ def _gathered(grad_x: Tensor, y: Tensor, x_side: Side, y_side: Side, factor: Ten
 
 
 def by_winner(argmax: Tensor, mask: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
-    """Rows of the other side, by which of a sample's `count` components won against them.
+    """Sort the other side's rows by their winner among a sample's `count` components.
 
-    Of argmax (B, By, M): the order (B, By * M), each component's rows behind each other and masked
-    ones last, and where in it a component's begin, (B, count + 1).
+    From argmax (B, By, M): the order (B, By * M), grouped by winner with masked rows last, and the
+    start of each component's group, (B, count + 1).
     """
     winners = argmax.to(argmax_dtype(count + 1)).flatten(1)
     if mask is not None:
@@ -176,7 +176,7 @@ def by_winner(argmax: Tensor, mask: Tensor | None, count: int) -> tuple[Tensor, 
     winners, order = winners.sort(dim=1, stable=True)
     components = torch.arange(count + 1, dtype=winners.dtype, device=winners.device)
     starts = torch.searchsorted(winners, components.repeat(len(winners), 1))
-    # In 32 bits, as a division in 64 takes several times as long.
+    # In 32 bits: a 64-bit division takes several times as long.
     return order.to(torch.int32), starts
 
 

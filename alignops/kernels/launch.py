@@ -1,9 +1,9 @@
-"""How a kernel is started: checked arguments, precision, and the choice of a configuration.
+"""Launching of kernels: checked arguments, precision, and the choice of a configuration.
 
-The tiles of a kernel follow from the problem. A configuration says how a program works on its tile:
-the slice of the embedding that it loads at a time, its warps, its pipeline stages. Candidates are
-timed once per kernel, types and sizes rounded up to powers of two. With
-ALIGNOPS_AUTOTUNE=0, or torch.use_deterministic_algorithms(True), the first one is taken.
+The problem fixes a kernel's tiles. A configuration fixes how a program works on its tile: the slice
+of the embedding loaded at a time, warps, pipeline stages. Candidates are timed once per kernel,
+types, and sizes rounded up to powers of two. ALIGNOPS_AUTOTUNE=0 and
+torch.use_deterministic_algorithms(True) select the first one untimed.
 """
 
 import os
@@ -17,7 +17,7 @@ import triton
 from torch import Tensor
 
 AUTOTUNE_VARIABLE = "ALIGNOPS_AUTOTUNE"
-# Threads of a warp, which is what Triton counts in: NVIDIA's, or AMD Instinct's.
+# Threads per warp, Triton's unit, on NVIDIA and on AMD Instinct.
 WARP = 64 if torch.version.hip else 32
 _THREADS = 256
 
@@ -26,7 +26,7 @@ Kernel: TypeAlias = Any  # triton.JITFunction, or the interpreter's stand-in for
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel with everything that it is started with."""
+    """A kernel with its grid and its arguments."""
 
     kernel: Kernel
     programs: int
@@ -34,19 +34,19 @@ class Launch:
     configurations: Sequence[triton.Config]
 
     def start(self) -> None:
-        """Run it on the device of its tensors, in the configuration that is fastest there."""
+        """Run on the device of the tensors, in the configuration that is fastest there."""
         tensors = (value for value in self.arguments.values() if isinstance(value, Tensor))
         device = next(tensors).device
         with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
             self.run(_configuration(self))
 
     def run(self, configuration: triton.Config) -> None:
-        """Run it on the current device in a given configuration."""
+        """Run on the current device in the given configuration."""
         self.kernel[(self.programs,)](**self.arguments, **configuration.all_kwargs())
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What a timing holds for."""
+        """Key of the autotuning cache."""
         return (
             self.kernel,
             *(
@@ -69,7 +69,7 @@ def launch(
     configurations: Sequence[triton.Config],
     **arguments: Any,
 ) -> None:
-    """Run a kernel in so many programs; its tensors are on one device."""
+    """Run a kernel with a grid of `programs`; its tensors are on one device."""
     if programs:
         Launch(kernel, programs, arguments, configurations).start()
 
@@ -94,13 +94,13 @@ def _may_tune() -> bool:
 
 
 def configurations(dtype: torch.dtype) -> list[triton.Config]:
-    """Candidates for a kernel on such inputs, the one that is taken untimed first."""
+    """Candidates for a kernel on inputs of this type; the first is the default."""
     slices = (32, 16) if dtype == torch.float32 else (64, 32)
     return [_configuration_of(3, BLOCK_D=block) for block in slices]
 
 
 def pipelines() -> list[triton.Config]:
-    """Candidates for a kernel whose tile alone says how it works."""
+    """Candidates for a kernel whose tile leaves only the pipeline stages open."""
     return [_configuration_of(stages) for stages in (3, 2)]
 
 
@@ -109,13 +109,13 @@ def _configuration_of(stages: int, **constants: int) -> triton.Config:
 
 
 def precision(dtype: torch.dtype) -> str:
-    """Of products of float32: TF32 only where the user allows it to torch."""
+    """Precision of float32 products: TF32 only if the user allows it in torch."""
     allowed = torch.backends.cuda.matmul.fp32_precision == "tf32"
     return "tf32" if dtype == torch.float32 and allowed else "ieee"
 
 
 def checked(tensor: Tensor, name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """The tensor, contiguous; one that would be read out of bounds is refused."""
+    """Make a tensor contiguous; refuse one that would be read out of bounds."""
     if tensor.shape != torch.Size(shape) or tensor.dtype != dtype:
         raise RuntimeError(
             f"{name} is {tensor.dtype} {tuple(tensor.shape)}; expected {dtype} {tuple(shape)}"
@@ -124,7 +124,7 @@ def checked(tensor: Tensor, name: str, shape: Sequence[int], dtype: torch.dtype)
 
 
 def checked_mask(mask: Tensor | None, name: str, shape: Sequence[int]) -> Tensor | None:
-    """The mask as contiguous bytes."""
+    """Turn a mask into contiguous bytes."""
     if mask is None:
         return None
     return checked(mask, name, shape, torch.bool).view(torch.uint8)
@@ -133,7 +133,7 @@ def checked_mask(mask: Tensor | None, name: str, shape: Sequence[int]) -> Tensor
 def component_inputs(
     x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Components (Bx, N, D) and (By, M, D) with their masks, checked."""
+    """Check components (Bx, N, D) and (By, M, D) and their masks."""
     return (
         checked(x, "the first components", x.shape[:3], x.dtype),
         checked(y, "the second components", (*y.shape[:2], x.shape[2]), x.dtype),
@@ -143,7 +143,7 @@ def component_inputs(
 
 
 def counts(components: Tensor, mask: Tensor | None) -> Tensor:
-    """Valid components of every sample, at least 1, (B,)."""
+    """Number of valid components of each sample, at least 1: (B,)."""
     if mask is None:
         shape, count = components.shape[:1], max(components.shape[1], 1)
         return components.new_full(shape, count, dtype=torch.int32)

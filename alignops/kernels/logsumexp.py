@@ -1,8 +1,8 @@
 """Logsumexp over the rows and the columns of scale * x y^T, whose tiles are never stored.
 
-Forward, a tile leaves for each of its rows and columns a partial logsumexp, as a maximum and a sum
-of exponentials relative to it; partials are combined in the order of the tiles. Backward, a program
-owns a slice of some rows' gradients, and computes all tiles of those rows again.
+Forward, each tile writes a partial logsumexp of its rows and columns, as a maximum and a sum of
+exponentials relative to it; partials are combined in the order of the tiles. Backward, a program
+owns a slice of some rows' gradients and recomputes all tiles of those rows.
 """
 
 import torch
@@ -22,7 +22,7 @@ from alignops.kernels.launch import (
 from alignops.kernels.tiles import finite_or_zero, load_rows, similarities, tile_of_program, valid
 from alignops.reference.components import accumulation_dtype
 
-_COMBINED = 128  # rows per program of the combination, a thread each
+_COMBINED = 128  # rows per program of the combination, one thread each
 
 
 @triton.jit(do_not_specialize=["B", "T"])
@@ -56,7 +56,7 @@ def _combine(tops, sums, result, rows, blocks, BLOCK: tl.constexpr):
     at = i
     for _ in range(blocks):
         added = tl.load(sums + at, mask=i < rows, other=0.0)
-        # A tile of nothing but -inf has the sum 0: its maximum says nothing.
+        # A tile of only -inf has sum 0, and a meaningless maximum.
         added_top = tl.where(added != 0, tl.load(tops + at, mask=i < rows), -float("inf"))
         new_top = tl.maximum(top, added_top)
         shift = finite_or_zero(new_top)
@@ -98,7 +98,7 @@ def _backward(
     inside = (i < B)[:, None] & (d < D)[None, :]
     tl.store(grad_x + (i * D)[:, None] + d[None, :], grad * tl.load(factor), mask=inside)
     if grad_scale is not None:
-        # Every slice has computed the same; from weights in float32, as the scale's gradient is.
+        # Every slice computes the same sum; it uses float32 weights, the type of this gradient.
         total = tl.where(own_slice == 0, tl.sum(of_scale, 0), 0.0)
         tl.store(grad_scale + tl.program_id(0), total)
 
@@ -106,7 +106,7 @@ def _backward(
 def similarity_logsumexp(
     x: Tensor, y: Tensor, scale: Tensor, x_mask: Tensor | None = None, y_mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """(row (B,), col (T,)) of `alignops::similarity_logsumexp`."""
+    """Compute `alignops::similarity_logsumexp`: (row (B,), col (T,))."""
     x, y, scale, x_mask, y_mask = _inputs(x, y, scale, x_mask, y_mask)
     block_x, block_y = (64, 64) if x.dtype == torch.float32 else (128, 128)
     x_blocks, y_blocks = triton.cdiv(len(x), block_x), triton.cdiv(len(y), block_y)
@@ -133,7 +133,7 @@ def similarity_logsumexp_backward(
     row: Tensor,
     col: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of x, y and scale of `alignops::similarity_logsumexp_backward`."""
+    """Compute `alignops::similarity_logsumexp_backward`: gradients of x, y and scale."""
     x, y, scale, x_mask, y_mask = _inputs(x, y, scale, x_mask, y_mask)
     grad_row, row = (
         checked(t, "grad_row or row", x.shape[:1], scale.dtype) for t in (grad_row, row)
@@ -174,7 +174,7 @@ def _gradient(
     *,
     with_scale: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of x, and of the scale, of which every program leaves a term."""
+    """Gradient of x, and that of scale as the sum of one term per program."""
     block_x, block_y, widest = (32, 32, 128) if x.dtype == torch.float32 else (64, 64, 256)
     own_slice = min(max(triton.next_power_of_2(x.shape[1]), 16), widest)
     programs = triton.cdiv(len(x), block_x) * triton.cdiv(x.shape[1], own_slice)

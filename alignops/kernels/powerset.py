@@ -1,13 +1,11 @@
-"""Powerset similarity through PowerCLIP's aggregators; similarities are never stored.
+"""Powerset similarity by PowerCLIP's aggregators; similarities are never stored.
 
 Forward, a program owns some images and some texts. Rows of a tile are regions of its images,
-columns are its texts, each with one phrase at a time: nothing is reduced across texts, and phrases
-need no padding. Backward, the same programs first write the weight of every phrase of every pair,
-a softmax of sums over regions. A program of the second kernel then owns a slice of some rows'
-gradients, of regions or of phrases, and computes the tiles of those rows again.
+columns are its texts, one phrase of each at a time: nothing is reduced across texts, and phrases
+need no padding. The backward runs the forward once more to keep the sum over regions for each
+phrase of each pair; torch turns these into softmax weights. A program then owns a slice of some
+rows' gradients, of regions or of phrases, and recomputes the tiles of those rows.
 """
-
-from typing import Any
 
 import torch
 import triton
@@ -16,7 +14,6 @@ from torch import Tensor
 
 from alignops.kernels.gain import scaled
 from alignops.kernels.launch import (
-    Kernel,
     checked,
     component_inputs,
     configurations,
@@ -32,11 +29,11 @@ _LOG_2 = tl.constexpr(0.6931471805599453)
 
 @triton.jit
 def _aggregate(s, region_valid, tau, zeta, IMAGES: tl.constexpr, CHUNK: tl.constexpr):
-    """Sums over regions (IMAGES, columns) inside NLA-T1 and NLA-T2, of a tile of similarities."""
+    """Sums over regions inside NLA-T1 and NLA-T2 of a tile of similarities: (IMAGES, columns)."""
     x = tl.abs(s) / tau
     log1p = tl.log(1.0 + tl.exp(-x))
     softplus = tl.maximum(s, 0.0, propagate_nan=tl.PropagateNan.ALL) + tau * log1p
-    # softplus - tau log 2, by the series of logcosh(x / 2) where that would cancel.
+    # softplus - tau log 2; where that would cancel, by the series of logcosh(x / 2).
     square = x * x
     series = square * (1 / 8 + square * (-1 / 192 + square * (1 / 2880 - square * (17 / 645120))))
     excess = tl.where(x < 0.5, s * 0.5 + tau * series, softplus - tau * _LOG_2)
@@ -50,61 +47,47 @@ def _aggregate(s, region_valid, tau, zeta, IMAGES: tl.constexpr, CHUNK: tl.const
     )
 
 
-@triton.jit
-def _phrase(
-    regions, phrases, region_mask, phrase_mask, first_image, text, phrase,
-    Bi, Bt, M, K, D, tau, zeta,
-    IMAGES: tl.constexpr, CHUNK: tl.constexpr, BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Sums over regions (IMAGES, texts) for a phrase of each text: 0 and -inf where it is invalid.
-
-    Also which phrases are valid, and how many regions of each image.
-    """
-    row = tl.arange(0, IMAGES * CHUNK)
-    image = first_image + row // CHUNK
-    phrase_row = text * K + phrase
-    phrase_valid = valid(phrase_mask, phrase_row, text < Bt)
-    upper = tl.zeros((IMAGES, text.shape[0]), tl.float32)
-    node = tl.zeros((IMAGES, text.shape[0]), tl.float32)
-    region_count = tl.zeros((IMAGES,), tl.int32)
-    for first in range(0, M, CHUNK):
-        region = first + row % CHUNK
-        region_row = image * M + region
-        region_valid = valid(region_mask, region_row, (image < Bi) & (region < M))
-        s = similarities(
-            regions, region_row, region_valid, phrases, phrase_row, phrase_valid,
-            D, BLOCK_D, PRECISION,
-        )  # fmt: skip
-        softplus, bracket = _aggregate(s, region_valid, tau, zeta, IMAGES, CHUNK)
-        upper += softplus
-        node += bracket
-        region_count += tl.sum(region_valid.to(tl.int32).reshape((IMAGES, CHUNK)), 1)
-    upper = tl.where(phrase_valid[None, :], upper, 0.0)
-    node = tl.where(phrase_valid[None, :], node, -float("inf"))
-    return upper, node, phrase_valid, region_count
-
-
 @triton.jit(do_not_specialize=["Bi", "Bt", "M", "K", "tau", "zeta"])
 def _forward(
-    regions, phrases, region_mask, phrase_mask, r2t, t2r, Bi, Bt, M, K, D, tau, zeta,
+    regions, phrases, region_mask, phrase_mask, r2t, t2r, nodes, Bi, Bt, M, K, D, tau, zeta,
     IMAGES: tl.constexpr, CHUNK: tl.constexpr, TEXTS: tl.constexpr, BLOCK_D: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     image_block, text_block = tile_of_program(tl.cdiv(Bi, IMAGES), tl.cdiv(Bt, TEXTS))
-    first_image = image_block.to(tl.int64) * IMAGES
+    row = tl.arange(0, IMAGES * CHUNK)
+    row_image = image_block.to(tl.int64) * IMAGES + row // CHUNK
     text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
-    # A logsumexp over nodes as exp(top / tau) * total, and the sum over nodes.
+    # exp(top / tau) * total is the sum of exponentials over phrases; upper_sum is a plain sum.
     top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
     total = tl.zeros((IMAGES, TEXTS), tl.float32)
     upper_sum = tl.zeros((IMAGES, TEXTS), tl.float32)
     phrase_count = tl.zeros((TEXTS,), tl.int32)
     region_count = tl.zeros((IMAGES,), tl.int32)
+
     for phrase in range(0, K):
-        upper, node, phrase_valid, region_count = _phrase(
-            regions, phrases, region_mask, phrase_mask, first_image, text, phrase,
-            Bi, Bt, M, K, D, tau, zeta, IMAGES, CHUNK, BLOCK_D, PRECISION,
-        )  # fmt: skip
-        upper_sum += upper
+        phrase_valid = valid(phrase_mask, text * K + phrase, text < Bt)
+        upper = tl.zeros((IMAGES, TEXTS), tl.float32)
+        node = tl.zeros((IMAGES, TEXTS), tl.float32)
+        region_count = tl.zeros((IMAGES,), tl.int32)
+        for first in range(0, M, CHUNK):
+            region = first + row % CHUNK
+            region_row = row_image * M + region
+            region_valid = valid(region_mask, region_row, (row_image < Bi) & (region < M))
+            s = similarities(
+                regions, region_row, region_valid, phrases, text * K + phrase, phrase_valid,
+                D, BLOCK_D, PRECISION,
+            )  # fmt: skip
+            softplus, bracket = _aggregate(s, region_valid, tau, zeta, IMAGES, CHUNK)
+            upper += softplus
+            node += bracket
+            region_count += tl.sum(region_valid.to(tl.int32).reshape((IMAGES, CHUNK)), 1)
+
+        upper_sum += tl.where(phrase_valid[None, :], upper, 0.0)
+        node = tl.where(phrase_valid[None, :], node, -float("inf"))
+        if nodes is not None:
+            image = image_block.to(tl.int64) * IMAGES + tl.arange(0, IMAGES)
+            place = ((image * Bt)[:, None] + text[None, :]) * K + phrase
+            tl.store(nodes + place, node, mask=(image < Bi)[:, None] & (text < Bt)[None, :])
         new_top = tl.maximum(top, node)
         shift = finite_or_zero(new_top)
         total = total * tl.exp((top - shift) / tau) + tl.exp((node - shift) / tau)
@@ -114,55 +97,16 @@ def _forward(
     matched = (region_count > 0)[:, None] & (phrase_count > 0)[None, :]
     smooth_max = finite_or_zero(top) + tau * tl.log(total)
     mean = upper_sum / tl.maximum(phrase_count, 1)[None, :]
-    image = first_image + tl.arange(0, IMAGES)
+    image = image_block.to(tl.int64) * IMAGES + tl.arange(0, IMAGES)
     pair = (image * Bt)[:, None] + text[None, :]
     inside = (image < Bi)[:, None] & (text < Bt)[None, :]
     tl.store(r2t + pair, tl.where(matched, smooth_max, 0.0), mask=inside)
     tl.store(t2r + pair, tl.where(matched, mean, 0.0), mask=inside)
 
 
-@triton.jit(do_not_specialize=["Bi", "Bt", "M", "K", "tau", "zeta"])
-def _phrase_weights(
-    regions, phrases, region_mask, phrase_mask, grad_r2t, weights, Bi, Bt, M, K, D, tau, zeta,
-    IMAGES: tl.constexpr, CHUNK: tl.constexpr, TEXTS: tl.constexpr, BLOCK_D: tl.constexpr,
-    PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Half the gradient of r2t times the softmax over phrases, (Bi, Bt, K).
-
-    The nodes themselves are kept there meanwhile, so that weights sum to 1 however large rounding
-    errors of nodes are beside tau: computed twice, in another order, they would differ.
-    """
-    image_block, text_block = tile_of_program(tl.cdiv(Bi, IMAGES), tl.cdiv(Bt, TEXTS))
-    first_image = image_block.to(tl.int64) * IMAGES
-    image = first_image + tl.arange(0, IMAGES)
-    text = text_block.to(tl.int64) * TEXTS + tl.arange(0, TEXTS)
-    pair = (image * Bt)[:, None] + text[None, :]
-    inside = (image < Bi)[:, None] & (text < Bt)[None, :]
-    for phrase in range(0, K):
-        _, node, _, _ = _phrase(
-            regions, phrases, region_mask, phrase_mask, first_image, text, phrase,
-            Bi, Bt, M, K, D, tau, zeta, IMAGES, CHUNK, BLOCK_D, PRECISION,
-        )  # fmt: skip
-        tl.store(weights + pair * K + phrase, node, mask=inside)
-
-    tl.debug_barrier()  # nodes may come back to other threads
-    top = tl.full((IMAGES, TEXTS), -float("inf"), tl.float32)
-    for phrase in range(0, K):
-        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
-        top = tl.maximum(top, node)
-    total = tl.zeros((IMAGES, TEXTS), tl.float32)
-    for phrase in range(0, K):
-        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
-        total += tl.exp((node - top) / tau)
-    share = tl.load(grad_r2t + pair, mask=inside, other=0.0) * 0.5 / total
-    for phrase in range(0, K):
-        node = tl.load(weights + pair * K + phrase, mask=inside, other=0.0)
-        tl.store(weights + pair * K + phrase, share * tl.exp((node - top) / tau), mask=inside)
-
-
 @triton.jit
 def _places(row, Bt, M, K, OF_REGIONS: tl.constexpr):
-    """Where what belongs to rows of a side begins in (Bi, Bt, K) weights and in (Bi, Bt) shares."""
+    """Offsets of a side's rows into the weights (Bi, Bt, K) and the shares (Bi, Bt)."""
     if OF_REGIONS:
         return row // M * Bt * K, row // M * Bt
     else:
@@ -176,7 +120,7 @@ def _backward(
     OF_REGIONS: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_Y: tl.constexpr, SLICE: tl.constexpr,
     BLOCK_D: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The gradient of x: regions, met by phrases, or phrases, met by regions."""
+    """Gradient of x: of regions, with y the phrases, or the reverse."""
     slices = tl.cdiv(D, SLICE)
     block, own_slice = tl.program_id(0) // slices, tl.program_id(0) % slices
     x_row = block.to(tl.int64) * BLOCK_X + tl.arange(0, BLOCK_X)
@@ -214,17 +158,11 @@ def powerset_similarity(
     tau: float | Tensor = 0.001,
     zeta: float = 0.75,
 ) -> tuple[Tensor, Tensor]:
-    """(r2t, t2r), as `alignops::powerset_similarity`."""
+    """Compute `alignops::powerset_similarity`: (r2t, t2r)."""
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
     )
-    shape = len(regions), len(phrases)
-    r2t, t2r = (regions.new_zeros(shape, dtype=accumulation_dtype(regions.dtype)) for _ in range(2))
-    _launch_by_pairs(
-        _forward, regions, phrases, tau, zeta,
-        region_mask=region_mask, phrase_mask=phrase_mask, r2t=r2t, t2r=t2r,
-    )  # fmt: skip
-    return r2t, t2r
+    return _scores(regions, phrases, region_mask, phrase_mask, float(tau), zeta)
 
 
 def powerset_similarity_backward(
@@ -237,7 +175,8 @@ def powerset_similarity_backward(
     tau: float | Tensor,
     zeta: float,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of regions and phrases, as `alignops::powerset_similarity_backward`."""
+    """Compute `alignops::powerset_similarity_backward`: gradients of regions and phrases."""
+    tau = float(tau)
     regions, phrases, region_mask, phrase_mask = component_inputs(
         regions, phrases, region_mask, phrase_mask
     )
@@ -250,11 +189,11 @@ def powerset_similarity_backward(
     if 0 in (m, k):
         return grad_regions, grad_phrases
 
-    weights = grad_r2t.new_empty(*shape, k)
-    _launch_by_pairs(
-        _phrase_weights, regions, phrases, tau, zeta,
-        region_mask=region_mask, phrase_mask=phrase_mask, grad_r2t=grad_r2t, weights=weights,
-    )  # fmt: skip
+    nodes = grad_r2t.new_empty(*shape, k)
+    _scores(regions, phrases, region_mask, phrase_mask, tau, zeta, nodes)
+    # The weights and their sum use the same nodes. Nodes recomputed in another order would differ
+    # by rounding, and for a small tau the weights would not sum to 1.
+    weights = torch.softmax(nodes.div_(tau), -1).mul_(grad_r2t.unsqueeze(-1) / 2)
     rows, widest = (32, 64) if regions.dtype == torch.float32 else (64, 256)
     own_slice = min(max(triton.next_power_of_2(dim), 16), widest)
     of_regions = regions, region_mask, len(regions) * m
@@ -270,35 +209,39 @@ def powerset_similarity_backward(
             configurations(x.dtype),
             x=x, y=y, x_mask=x_mask, y_mask=y_mask, weights=weights, t2r_share=t2r_share,
             factor=shrink, grad_x=grad_x, x_rows=x_rows, y_rows=y_rows, Bt=len(phrases), M=m, K=k,
-            D=dim, tau=float(tau), zeta=zeta, OF_REGIONS=x is regions, BLOCK_X=rows, BLOCK_Y=32,
+            D=dim, tau=tau, zeta=zeta, OF_REGIONS=grad_x is grad_regions, BLOCK_X=rows, BLOCK_Y=32,
             SLICE=own_slice, PRECISION=precision(x.dtype),
         )  # fmt: skip
     return grad_regions, grad_phrases
 
 
-def _launch_by_pairs(
-    kernel: Kernel,
+def _scores(
     regions: Tensor,
     phrases: Tensor,
-    tau: float | Tensor,
+    region_mask: Tensor | None,
+    phrase_mask: Tensor | None,
+    tau: float,
     zeta: float,
-    **arguments: Any,
-) -> None:
-    """Start a kernel whose programs own some images and some texts."""
+    nodes: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(r2t, t2r); writes the terms of r2t's logsumexp to nodes (Bi, Bt, K)."""
     (images, m, dim), (texts, k) = regions.shape, phrases.shape[:2]
+    scores = accumulation_dtype(regions.dtype)
+    r2t, t2r = (regions.new_zeros(images, texts, dtype=scores) for _ in range(2))
     side = 32 if regions.dtype == torch.float32 else 64
     chunk = _chunk(m, side)
     launch(
-        kernel,
+        _forward,
         triton.cdiv(images, side // chunk) * triton.cdiv(texts, side),
         configurations(regions.dtype),
-        regions=regions, phrases=phrases, **arguments, Bi=images, Bt=texts, M=m, K=k, D=dim,
-        tau=float(tau), zeta=zeta, IMAGES=side // chunk, CHUNK=chunk, TEXTS=side,
-        PRECISION=precision(regions.dtype),
+        regions=regions, phrases=phrases, region_mask=region_mask, phrase_mask=phrase_mask,
+        r2t=r2t, t2r=t2r, nodes=nodes, Bi=images, Bt=texts, M=m, K=k, D=dim, tau=tau, zeta=zeta,
+        IMAGES=side // chunk, CHUNK=chunk, TEXTS=side, PRECISION=precision(regions.dtype),
     )  # fmt: skip
+    return r2t, t2r
 
 
 def _chunk(m: int, rows: int) -> int:
-    """Regions of an image in a tile at a time: the power of two, from 4 on, that pads least."""
+    """Regions of an image per tile: the power of two, at least 4, that pads least."""
     powers = [2**exponent for exponent in range(2, 8) if 2**exponent <= rows]
     return min(powers, key=lambda chunk: (triton.cdiv(m, chunk) * chunk, -chunk))

@@ -1,7 +1,7 @@
-"""SCAN's matching, forward: a tile holds whole samples, is divided by its norms and reduced.
+"""SCAN's similarity, forward: a tile holds whole samples, divides by its norms and reduces.
 
-A score divides by norms over all components of one side before it takes maxima over the other: what
-does not fit into one tile would be computed three times. Such samples are left to the reference.
+A score divides by norms over all components of one side before it takes maxima over the other.
+Samples larger than one tile would have to be computed three times; the reference handles them.
 """
 
 import torch
@@ -26,7 +26,7 @@ _TILE = 64  # rows and columns
 
 @triton.jit
 def _inverse(squares):
-    """1 / sqrt; 0 of 0."""
+    """1 / sqrt(squares), and 0 where a square is 0."""
     return tl.where(squares == 0, 0.0, tl.rsqrt(squares))
 
 
@@ -50,7 +50,7 @@ def _forward(
     c *= tl.load(y_scale + j * M + y_l, mask=y_valid, other=0.0)[None, :]
     c = tl.where(c > 0, c, c * slope)
     both = x_valid[:, None] & y_valid[None, :]
-    # Where one of both is not valid, the product of a NaN with 0 may stand.
+    # Where either is invalid, c may be NaN: 0 times a NaN of the other.
     c = tl.where(both, c, 0.0).reshape((SAMPLES_X, CHUNK_X, SAMPLES_Y, CHUNK_Y))
     both = both.reshape((SAMPLES_X, CHUNK_X, SAMPLES_Y, CHUNK_Y))
     x_counted = x_valid.reshape((SAMPLES_X, CHUNK_X))
@@ -83,7 +83,7 @@ def scan_similarity(
     y_mask: Tensor | None = None,
     negative_slope: float = 0.1,
 ) -> tuple[Tensor, Tensor]:
-    """Both directions, as `alignops::scan_similarity`."""
+    """Compute `alignops::scan_similarity`: both directions."""
     if max(x.shape[1], y.shape[1]) > _TILE:
         return reference.scan_similarity(x, y, x_mask, y_mask, negative_slope)
     x, y, x_mask, y_mask = component_inputs(x, y, x_mask, y_mask)
@@ -111,6 +111,6 @@ def scan_similarity(
 
 
 def _inverse_norms(components: Tensor) -> Tensor:
-    """1 / norm of every component, 0 of 0, in the type of the scores."""
+    """1 / norm of each component, 0 for norm 0, in the type of the scores."""
     norms = torch.linalg.vector_norm(components, dim=-1, dtype=accumulation_dtype(components.dtype))
     return torch.where(norms == 0, 0, 1 / norms)

@@ -1,17 +1,17 @@
-"""What the Triton kernels share on the device: which tile is whose, rows, similarities, NaN."""
+"""Device functions that the Triton kernels share: tile order, loads, similarities, NaN."""
 
 import triton
 import triton.language as tl
 
-# Programs that follow each other share rows of x in the second level of cache.
+# Consecutive programs share rows of x in the L2 cache.
 _GROUP = tl.constexpr(8)
-# -infinity as `ordered` gives it.
+# ordered(-infinity)
 LOWEST = tl.constexpr(-2139095041)
 
 
 @triton.jit
 def tile_of_program(x_blocks, y_blocks):
-    """The block of x and the block of y that this program multiplies."""
+    """Blocks of x and of y that this program multiplies."""
     program = tl.program_id(0)
     in_group = _GROUP * y_blocks
     first = program // in_group * _GROUP
@@ -21,7 +21,7 @@ def tile_of_program(x_blocks, y_blocks):
 
 @triton.jit
 def valid(mask, rows, inside):
-    """Which rows are there and not masked."""
+    """Mask of the rows that exist and are valid."""
     if mask is None:
         return inside
     else:
@@ -30,7 +30,7 @@ def valid(mask, rows, inside):
 
 @triton.jit
 def load_rows(base, rows, readable, first, D, BLOCK_D: tl.constexpr):
-    """Elements first .. first + BLOCK_D of rows (R, D); 0 where not readable or behind the end."""
+    """Elements first .. first + BLOCK_D of rows (R, D); 0 where unreadable or past the end."""
     d = first + tl.arange(0, BLOCK_D)
     wanted = readable[:, None] & (d < D)[None, :]
     return tl.load(base + (rows * D)[:, None] + d[None, :], mask=wanted, other=0.0)
@@ -40,7 +40,7 @@ def load_rows(base, rows, readable, first, D, BLOCK_D: tl.constexpr):
 def similarities(
     x, x_rows, x_valid, y, y_rows, y_valid, D, BLOCK_D: tl.constexpr, PRECISION: tl.constexpr
 ):
-    """The tile of dot products of rows of x with rows of y, in float32. Invalid rows count as 0."""
+    """Tile of dot products of rows of x with rows of y, in float32; invalid rows count as 0."""
     tile = tl.zeros((x_rows.shape[0], y_rows.shape[0]), tl.float32)
     for d in range(0, D, BLOCK_D):
         x_part = load_rows(x, x_rows, x_valid, d, D, BLOCK_D)
@@ -51,19 +51,19 @@ def similarities(
 
 @triton.jit
 def finite_or_zero(top):
-    """A maximum that exponentials may be relative to: exp(inf - inf) would be NaN."""
+    """Replace a maximum that is not finite by 0: exp(inf - inf) would be NaN."""
     return tl.where(tl.abs(top) < float("inf"), top, 0.0)
 
 
 @triton.jit
 def ordered(s):
-    """float32 as int32 of the same order, all NaN above infinity: `tl.max` would drop NaN."""
-    bits = (s + 0.0).to(tl.int32, bitcast=True)  # + 0.0 makes -0 the same as 0
+    """Map float32 to int32 in the same order, NaN above infinity: `tl.max` would drop a NaN."""
+    bits = (s + 0.0).to(tl.int32, bitcast=True)  # + 0.0 turns -0 into 0
     key = bits ^ ((bits >> 31) & 0x7FFFFFFF)
     return tl.where(s != s, 0x7FFFFFFF, key)
 
 
 @triton.jit
 def unordered(key):
-    """The float32 of `ordered`."""
+    """Invert `ordered`."""
     return (key ^ ((key >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True)

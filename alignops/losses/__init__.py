@@ -1,11 +1,11 @@
-"""The objectives of the field as modules: each is usable alone in any training loop."""
+"""Training objectives as modules, each usable alone in any training loop."""
 
 from alignops.losses.clip import ClipLoss
 from alignops.losses.filip import FilipLoss
 from alignops.losses.fine_grained import ComponentFeatures, FineGrainedContrastiveLoss
 from alignops.losses.graph import GraphLoss, InstanceGraph
 from alignops.losses.instance_relations import (
-    Relations,
+    InstanceRelations,
     across_relations,
     relation_divergence,
     within_relations,
@@ -25,11 +25,11 @@ __all__ = [
     "GraphLoss",
     "HardestTripletLoss",
     "InstanceGraph",
+    "InstanceRelations",
     "MomentumContrastiveLoss",
     "MultiPositiveContrastiveLoss",
     "PowersetTripletLoss",
     "PrototypeContrastiveLoss",
-    "Relations",
     "across_relations",
     "momentum_copy",
     "relation_divergence",

@@ -19,7 +19,8 @@ class ClipLoss(nn.Module):
         Args:
             image: (B, D) L2-normalised image embeddings.
             text: (B, D) L2-normalised text embeddings; text i belongs to image i.
-            logit_scale: factor of the similarities; a 0-d tensor may take gradient.
+            logit_scale: scale of the similarities: a float, or a 0-d tensor, which receives a
+                gradient.
 
         Raises:
             TypeError: an argument's type is not one of the above.

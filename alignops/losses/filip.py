@@ -18,12 +18,12 @@ class FilipLoss(nn.Module):
         L_t2i = -1/B sum_j log softmax_i(t s_T[i, j])[j]
         loss  = (L_i2t + L_t2i) / 2
 
-    A pair without a valid component on one of its sides takes no part, neither as a row nor as a
-    negative. The (B, B, N, M) similarities are never built.
+    A pair in which one side has no valid component is left out, as anchor and as negative. The
+    (B, B, N, M) similarities are never built.
 
     Args:
-        temperature: initial temperature of the learned logit scale, which is at most 100; None =
-            nothing is learned here, and each call is given its logit scale.
+        temperature: initial temperature of the learned logit scale, which is at most 100. None =
+            learn no scale; each call passes `logit_scale`.
 
     Raises:
         TypeError: `temperature` is no number.
@@ -36,7 +36,7 @@ class FilipLoss(nn.Module):
 
     @property
     def logit_scale(self) -> Tensor | None:
-        """The learned factor of the similarities, 0-d, with gradient; None if none is learned."""
+        """Learned scale of the similarities, 0-d, with gradient; None if no scale is learned."""
         return None if self.log_scale is None else learned.logit_scale(self.log_scale)
 
     def forward(
@@ -55,12 +55,13 @@ class FilipLoss(nn.Module):
             text: (B, M, D) L2-normalised tokens of their texts; or a jagged nested tensor.
             image_mask: (B, N) bool, True = valid; None = all valid.
             text_mask: (B, M) bool, likewise.
-            logit_scale: factor of the similarities where none is learned: a float, or a 0-d tensor,
-                with gradient.
+            logit_scale: scale of the similarities, if none is learned: a float, or a 0-d tensor,
+                which receives a gradient.
 
         Raises:
-            TypeError: an argument's type is not one of the above, or the logit scale is missing.
-            ValueError: the arguments do not fit together, or the logit scale is learned and given.
+            TypeError: an argument's type is not one of the above, or `logit_scale` is missing.
+            ValueError: the arguments do not fit together, or `logit_scale` is both learned and
+                passed.
         """
         image, text, image_mask, text_mask = component_pair(
             image, text, image_mask, text_mask, ("image", "text")

@@ -1,4 +1,4 @@
-"""ComAlign's three-level contrastive loss: entities, relations and the whole."""
+"""ComAlign's contrastive loss on three levels: entities, relations, and whole image or caption."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from alignops.ops.errors import wrong_type
 
 
 class ComponentFeatures(NamedTuple):
-    """The embeddings of a batch of images, or of captions, in parts.
+    """Component embeddings of a batch of images or captions.
 
     Attributes:
         pooled: (B, D), the whole image or caption.
@@ -30,13 +30,13 @@ class ComponentFeatures(NamedTuple):
 
 
 class FineGrainedContrastiveLoss(nn.Module):
-    """ComAlign's loss (arXiv 2409.08206): cross-entropy over the batch of each level's similarity.
+    """ComAlign's loss (arXiv 2409.08206): cross-entropy over the batch, on three levels.
 
-    Per direction the levels {entities, relations, whole} are summed; the directions are averaged:
+    Sums the levels {entities, relations, whole} in each direction and averages the directions:
     `1/(2B) sum_i (L_i^I2T + L_i^T2I)`. Entities and relations are compared by
-    `alignops.fgm_similarity`. A pair without entities (or relations) on one of its sides takes no
-    part in that level, neither as a row nor as a negative. A learned temperature multiplies the
-    similarities; the paper prints none.
+    `alignops.fgm_similarity`. A pair in which one side has no entities (or relations) is left out
+    of that level, as anchor and as negative. The similarities are divided by a learned temperature;
+    the paper states none.
 
     Args:
         temperature: initial temperature.
@@ -52,7 +52,7 @@ class FineGrainedContrastiveLoss(nn.Module):
 
     @property
     def logit_scale(self) -> Tensor:
-        """The factor of the similarities, at most 100; 0-d, with gradient."""
+        """Scale of the similarities, at most 100; 0-d, with gradient."""
         return learned.logit_scale(self.log_scale)
 
     def forward(self, image: ComponentFeatures, text: ComponentFeatures) -> dict[str, Tensor]:

@@ -1,10 +1,10 @@
-"""Losses on embeddings that have seen the rest of their batch (AAHR's high-order relations)."""
+"""Losses on embeddings contextualised by the rest of their batch (AAHR's high-order relations)."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize
 
-from alignops.losses.instance_relations import Relations, check_relations, connections
+from alignops.losses.instance_relations import InstanceRelations, check_relations, connections
 from alignops.ops.arguments import (
     check_embeddings,
     check_pairs,
@@ -15,7 +15,7 @@ from alignops.ops.arguments import (
 )
 from alignops.ops.errors import wrong_type, wrong_value
 
-# Of the published code; the paper names neither.
+# From the published code; the paper gives neither.
 _GCN_SLOPE, _GCN_DROPOUT = 0.2, 0.6
 
 
@@ -34,17 +34,18 @@ class GraphConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(dim))
 
     def forward(self, nodes: Tensor, relations: Tensor) -> Tensor:
-        """Mix each node with those it is related to; (B, D)."""
+        """Mix each node with its related nodes; (B, D)."""
         mixed = relations @ (self.dropout(nodes) @ self.weight) + self.bias
         return leaky_relu(mixed, _GCN_SLOPE)
 
 
 class InstanceGraph(nn.Module):
-    """Let the images and texts of a batch exchange what they know (AAHR, arXiv 2507.09256).
+    """Contextualise the images and texts of a batch with a graph over them (AAHR, 2507.09256).
 
-    A graph convolution per modality on its own relations, then one on all; the result,
-    L2-normalised, is added to the embeddings. A 1-layer transformer over the 2B instances follows,
-    whose attention mask adds `mask_weight * relation` where connected, -inf elsewhere.
+    Applies a graph convolution to each modality on its own relations, then one to both on all
+    relations, and adds the L2-normalised result to the embeddings. A 1-layer transformer over the
+    2B instances follows. Its attention mask adds `mask_weight * relation` between connected
+    instances, and -inf elsewhere.
 
     Args:
         dim: size D of the embeddings.
@@ -71,11 +72,13 @@ class InstanceGraph(nn.Module):
         self.both = GraphConvolution(dim)
         self.transformer = nn.TransformerEncoderLayer(dim, heads, dim, dropout, batch_first=True)
 
-    def forward(self, image: Tensor, text: Tensor, relations: Relations) -> tuple[Tensor, Tensor]:
-        """Enhance embeddings of B images and of their texts, each (B, D) and L2-normalised.
+    def forward(
+        self, image: Tensor, text: Tensor, relations: InstanceRelations
+    ) -> tuple[Tensor, Tensor]:
+        """Contextualise embeddings of B images and their texts, each (B, D) and L2-normalised.
 
         Returns:
-            The same, enhanced and L2-normalised again.
+            The contextualised embeddings of images and texts, L2-normalised again.
 
         Raises:
             TypeError: an argument's type is not one of the above.
@@ -84,8 +87,8 @@ class InstanceGraph(nn.Module):
         check_embeddings(image, text, ("image", "text"), dims=2)
         check_pairs(image, text, ("image", "text"))
         check_size(image, "image", self.both.weight.shape[0])
-        if not isinstance(relations, Relations):
-            raise wrong_type("relations", relations, "Relations")
+        if not isinstance(relations, InstanceRelations):
+            raise wrong_type("relations", relations, "InstanceRelations")
         for name, relation in relations._asdict().items():
             check_relations(relation, f"relations.{name}", image)
         nodes = torch.cat(
@@ -93,7 +96,7 @@ class InstanceGraph(nn.Module):
         )
         whole = relations.whole()
         nodes = normalize(self.both(nodes, whole), dim=-1) + torch.cat([image, text])
-        connected = Relations(*map(connections, relations)).whole()
+        connected = InstanceRelations(*map(connections, relations)).whole()
         mask = (self.mask_weight * whole).masked_fill(~connected, -torch.inf)
         enhanced = self.transformer(nodes[None], src_mask=mask)[0]
         image, text = normalize(enhanced, dim=-1).chunk(2)
@@ -101,10 +104,10 @@ class InstanceGraph(nn.Module):
 
 
 class GraphLoss(nn.Module):
-    """The base loss on enhanced embeddings: (image, text'), (image', text) and (image', text').
+    """The base loss on (image, text'), (image', text) and (image', text'), ' = contextualised.
 
     Args:
-        graph: enhances.
+        graph: contextualises the embeddings.
         base: maps image and text embeddings (B, D) and image ids to a 0-d loss.
 
     Raises:
@@ -121,9 +124,13 @@ class GraphLoss(nn.Module):
         self.base = base
 
     def forward(
-        self, image: Tensor, text: Tensor, relations: Relations, image_id: Tensor | None = None
+        self,
+        image: Tensor,
+        text: Tensor,
+        relations: InstanceRelations,
+        image_id: Tensor | None = None,
     ) -> Tensor:
-        """Compute the sum of the three losses of L2-normalised embeddings (B, D), 0-d."""
+        """Compute the sum of the three losses on L2-normalised embeddings (B, D), 0-d."""
         image_graph, text_graph = self.graph(image, text, relations)
         pairs = ((image, text_graph), (image_graph, text), (image_graph, text_graph))
         return torch.stack([self.base(*pair, image_id) for pair in pairs]).sum()

@@ -1,4 +1,4 @@
-"""Relations between the images and texts of a batch: within a modality, and across (AAHR)."""
+"""Relations between the images and texts of a batch, within and across modalities (AAHR)."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from alignops.ops.arguments import check_dense, check_embeddings, check_pairs, c
 from alignops.ops.errors import Given, wrong_type, wrong_value
 
 
-class Relations(NamedTuple):
-    """How the 2B instances of a batch of B pairs are related, each (B, B).
+class InstanceRelations(NamedTuple):
+    """Relations between the 2B instances of a batch of B pairs, each (B, B).
 
     Attributes:
         image_image: row and column are images.
         text_text: row and column are texts.
         image_text: row is an image, column a text.
-        text_image: row is a text, column an image; not the transpose of the other.
+        text_image: row is a text, column an image; not the transpose of `image_text`.
     """
 
     image_image: Tensor
@@ -27,7 +27,7 @@ class Relations(NamedTuple):
     text_image: Tensor
 
     def whole(self) -> Tensor:
-        """Put them together, images first: (2B, 2B)."""
+        """Assemble the four blocks, images first: (2B, 2B)."""
         images = torch.cat([self.image_image, self.image_text], dim=1)
         return torch.cat([images, torch.cat([self.text_image, self.text_text], dim=1)])
 
@@ -72,7 +72,7 @@ def across_relations(
 
 
 def connections(relations: Tensor) -> Tensor:
-    """Connect each row of (B, C) to the half of the columns it is most related to: bool."""
+    """Connect each row of (B, C) to its most related half of the columns: bool."""
     columns = relations.shape[1]
     if not columns:
         return relations.bool()
@@ -81,7 +81,7 @@ def connections(relations: Tensor) -> Tensor:
 
 
 def check_relations(relations: Tensor, name: str, image: Tensor) -> None:
-    """Refuse what is not (B, B) of floating type, on the device of B images (B, D)."""
+    """Require (B, B) of floating type on the device of B images (B, D)."""
     expected = f"({len(image)}, {len(image)}) of floating type, as image is {tuple(image.shape)}"
     check_dense(relations, name, expected)
     if not relations.is_floating_point():
@@ -97,16 +97,16 @@ def check_relations(relations: Tensor, name: str, image: Tensor) -> None:
 def relation_divergence(
     image: Tensor, text: Tensor, image_text: Tensor, text_image: Tensor
 ) -> Tensor:
-    """KL divergence of the relations from closeness of the embeddings, both directions, 0-d.
+    """KL divergence between relations and proximity of embeddings, in both directions, 0-d.
 
-    `KL(softmax(relations) || softmax(exp(-||image_i - text_j||)))` per row, averaged over rows, and
-    the directions added: embeddings are to be close as their regions and words are related. The
-    gradient goes to the embeddings; relations are constants.
+    `KL(softmax(relations) || softmax(exp(-||image_i - text_j||)))` per row, averaged over rows;
+    the directions are added. Embeddings should be as close as their regions and words are related.
+    Only the embeddings receive a gradient.
 
     Args:
         image: (B, D) embeddings.
         text: (B, D) embeddings.
-        image_text: (B, B), of `across_relations`.
+        image_text: (B, B), from `across_relations`.
         text_image: (B, B), likewise.
 
     Raises:
@@ -128,5 +128,5 @@ def _divergence(closeness: Tensor, relations: Tensor) -> Tensor:
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
-    # Through a matrix product, the distance of a row from itself would not be 0.
+    # By a matrix product, the distance from a row to itself would not be 0.
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")

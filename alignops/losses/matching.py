@@ -1,4 +1,4 @@
-"""Cross-entropy over the batch of FILIP similarities, for pairs that have components."""
+"""Cross-entropy over the batch on FILIP similarities, for pairs that have components."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from alignops.reference.components import valid
 def takes_part(
     image: Tensor, text: Tensor, image_mask: Tensor | None, text_mask: Tensor | None
 ) -> Tensor:
-    """Which pairs of (B, N, D) and (B, M, D) have a valid component on both sides: (B,) bool."""
+    """True where a pair of (B, N, D) and (B, M, D) has a valid component on both sides: (B,)."""
     return valid(image, image_mask).any(dim=1) & valid(text, text_mask).any(dim=1)
 
 
@@ -22,10 +22,9 @@ def matching_loss(
     text_mask: Tensor | None,
     logit_scale: Tensor,
 ) -> Tensor:
-    """Contrast pairs by `alignops.fgm_similarity`, 0-d; arguments checked by the caller, padded.
+    """Contrast pairs by `alignops.fgm_similarity`, 0-d; the caller checks and pads the arguments.
 
-    A pair without a valid component on one of its sides takes no part, neither as a row nor as a
-    negative.
+    A pair in which one side has no valid component is left out, as anchor and as negative.
     """
     i2t, t2i = fgm_similarity(image, text, image_mask, text_mask)
     pairs = takes_part(image, text, image_mask, text_mask)
@@ -33,13 +32,13 @@ def matching_loss(
 
 
 def symmetric_cross_entropy(i2t: Tensor, t2i: Tensor, takes_part: Tensor) -> Tensor:
-    """Half the sum of both directions, over the pairs that take part, divided by the batch size.
+    """Mean of both directions, summed over the pairs that take part, divided by the batch size.
 
-    i2t has one row per image, t2i one row per text, both (B, B); pair i is on the diagonal.
+    i2t has a row per image, t2i a row per text, both (B, B); pair i is on the diagonal.
     """
     if len(i2t) == 0:
         return i2t.sum()
-    # Not -inf: a row without any candidate would have NaN gradients.
+    # Not -inf: a row without candidates would have NaN gradients.
     lowest = torch.finfo(i2t.dtype).min
     target = torch.arange(len(i2t), device=i2t.device).masked_fill(~takes_part, -100)
     total = i2t.new_zeros(())

@@ -1,4 +1,4 @@
-"""Contrast with a queue of earlier embeddings, made by slowly moving copies of the encoders."""
+"""Contrastive loss against queues of embeddings from momentum encoders."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ _STATE = ("image_queue", "text_queue", "enqueued")
 
 @dataclass(frozen=True)
 class _MovingAverage:
-    """Torch's exponential moving average, which is a closure there, as an object to pickle."""
+    """Torch's exponential moving average as an object that pickles; torch's own is a closure."""
 
     decay: float
 
@@ -34,12 +34,12 @@ class _MovingAverage:
 
 
 def momentum_copy(encoder: nn.Module, decay: float = 0.999) -> AveragedModel:
-    """Copy an encoder; `copy.update_parameters(encoder)` moves the copy towards it.
+    """Copy an encoder; `copy.update_parameters(encoder)` moves the copy towards the encoder.
 
-    The copy takes no gradient, and its first update makes it equal to the encoder.
+    The copy receives no gradient. Its first update makes it equal to the encoder.
 
     Args:
-        encoder: what is copied.
+        encoder: the module to copy.
         decay: weight of the copy in an update, from 0 to 1.
 
     Raises:
@@ -53,11 +53,11 @@ def momentum_copy(encoder: nn.Module, decay: float = 0.999) -> AveragedModel:
 
 
 class MomentumContrastiveLoss(nn.Module):
-    """InfoNCE of each query against its pair's key and a queue of earlier keys, both directions.
+    """InfoNCE of each query against its own key and a queue of earlier keys, in both directions.
 
-    Images are contrasted with texts, and texts with images; all are L2-normalised (AAHR, arXiv
-    2507.09256, after MoCo). A `state_dict` restores the queues. The loss is zero, with zero
-    gradient, until they are full. Under DistributedDataParallel each process has queues of its own
+    Contrasts images with texts and texts with images, after L2-normalising all (AAHR, arXiv
+    2507.09256, after MoCo). Until the queues are full, the loss is zero with zero gradient. A
+    `state_dict` restores the queues. Under DistributedDataParallel, each process queues its own
     keys.
 
     Args:
@@ -70,8 +70,8 @@ class MomentumContrastiveLoss(nn.Module):
         ValueError: a number is out of its range.
     """
 
-    # Plain tensors in the state_dict: DistributedDataParallel replaces the buffers of every process
-    # by those of the first, before each forward.
+    # Plain tensors, not buffers: before each forward, DistributedDataParallel overwrites the
+    # buffers of every process with those of the first.
     image_queue: Tensor
     text_queue: Tensor
     enqueued: Tensor
@@ -85,12 +85,12 @@ class MomentumContrastiveLoss(nn.Module):
         self.enqueued = torch.zeros((), dtype=torch.int64)
 
     def forward(self, image: Tensor, text: Tensor, image_key: Tensor, text_key: Tensor) -> Tensor:
-        """Compute the loss of a batch, 0-d, then put its keys in place of the oldest.
+        """Compute the loss of a batch, 0-d, then replace the oldest keys by the batch's.
 
         Args:
             image: (B, D) queries.
             text: (B, D) queries; text i belongs to image i.
-            image_key: (B, D), the images by the momentum copy of their encoder.
+            image_key: (B, D), the images embedded by the momentum copy of their encoder.
             text_key: (B, D), likewise.
 
         Raises:
@@ -103,10 +103,10 @@ class MomentumContrastiveLoss(nn.Module):
         check_size(image, "image", self.image_queue.shape[1])
         image_key = normalize(image_key.detach(), dim=-1)
         text_key = normalize(text_key.detach(), dim=-1)
-        # The queues are overwritten below, before the backward pass reads them.
+        # Clone: the queues are overwritten below, before the backward pass reads them.
         loss = self._contrast(image, text_key, self.text_queue.clone())
         loss = loss + self._contrast(text, image_key, self.image_queue.clone())
-        # Asked of the device: a branch would wait for it, and break the graph of torch.compile.
+        # No branch: it would synchronise with the device and break the graph of torch.compile.
         loss = torch.where(self.enqueued < len(self.image_queue), 0, loss)
         self._enqueue(image_key, text_key)
         return loss
@@ -142,7 +142,7 @@ class MomentumContrastiveLoss(nn.Module):
 
     @contextmanager
     def _state_as_buffers(self) -> Iterator[None]:
-        """Let torch move, save and load the queues as it does buffers."""
+        """Let torch move, save and load the queues as if they were buffers."""
         for name in _STATE:
             self._buffers[name] = self.__dict__.pop(name)
         try:

@@ -39,7 +39,8 @@ class MultiPositiveContrastiveLoss(nn.Module):
             text: (T, D) L2-normalised text embeddings, positives and hard negatives of all images.
             image_index: (T,) int64, the image each text belongs to.
             text_is_positive: (T,) bool, False for a hard negative; None = all positive.
-            logit_scale: factor of the similarities; a 0-d tensor may take gradient.
+            logit_scale: scale of the similarities: a float, or a 0-d tensor, which receives a
+                gradient.
 
         Raises:
             TypeError, ValueError: as the op.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from alignops.losses.matching import takes_part
 from alignops.losses.triplet import hardest_triplet
-from alignops.ops import fgm_similarity, powerset_similarity
+from alignops.ops import exact_powerset_similarity, fgm_similarity, powerset_similarity
 from alignops.ops.arguments import (
     check_pairs,
     component_pair,
@@ -26,20 +26,24 @@ _DIRECTIONS = (("r2t", "t2r"), ("t2r", "r2t"), ("r2t",), ("t2r",))
 class PowersetTripletLoss(nn.Module):
     """Hinge on the hardest negative of `S = t2r + r2t`, both ways (PowerCLIP, arXiv 2511.23170).
 
-    With `l(X) = 1/B sum_i max(max_{j != i} X_ij - X_ii + margin, 0)` the loss is l(S) + l(S^T), S
-    being `alignops.powerset_similarity`. An image without a region, or a caption without a phrase,
-    takes its pair out, as an anchor and as a negative. The paper does not state its margin.
+    With `l(X) = 1/B sum_i max(max_{j != i} X_ij - X_ii + margin, 0)` the loss is l(S) + l(S^T),
+    where S is `alignops.powerset_similarity`. A pair whose image has no region or whose caption has
+    no phrase is left out, as anchor and as negative. The paper does not state its margin.
 
     Args:
         tau: temperature of the aggregators.
         zeta: interpolation between the bounds of r2t.
-        margin: by how much a pair shall be ahead of its hardest negative.
-        directions: of the similarity; both, or one as an ablation.
+        margin: required lead of a pair over its hardest negative.
+        directions: terms of S: both, or one as an ablation.
         subsets: False aligns single regions, by `alignops.fgm_similarity`, as an ablation.
+        exact: True enumerates all 2^M subsets of M <= 20 regions, by
+            `alignops.exact_powerset_similarity`, instead of the paper's approximation; tau and zeta
+            then have no effect. On a CPU, 10 regions cost about as much as the aggregators.
 
     Raises:
         TypeError: an argument's type is not one of the above.
-        ValueError: a number is out of its range, or `directions` is not one or both of the two.
+        ValueError: a number is out of its range, `directions` is not one or both of the two, or
+            `exact` asks for subsets that `subsets` rules out.
     """
 
     def __init__(
@@ -50,12 +54,15 @@ class PowersetTripletLoss(nn.Module):
         margin: float = 0.2,
         directions: Collection[Direction] = ("r2t", "t2r"),
         subsets: bool = True,
+        exact: bool = False,
     ) -> None:
         super().__init__()
         self.tau, self.zeta = positive_number(tau, "tau"), number_between(zeta, "zeta", 0, 1)
         self.margin = number_between(margin, "margin", 0, math.inf)
         self.directions = _checked_directions(directions)
-        self.subsets = flag(subsets, "subsets")
+        self.subsets, self.exact = flag(subsets, "subsets"), flag(exact, "exact")
+        if self.exact and not self.subsets:
+            raise wrong_value("exact", exact, "False, as subsets is False")
 
     def similarity(
         self,
@@ -64,8 +71,10 @@ class PowersetTripletLoss(nn.Module):
         region_mask: Tensor | None = None,
         phrase_mask: Tensor | None = None,
     ) -> Tensor:
-        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as those of `forward`."""
-        if self.subsets:
+        """Compute S (Bi, Bt) of Bi images and Bt captions; arguments as in `forward`."""
+        if self.exact:
+            r2t, t2r = exact_powerset_similarity(regions, phrases, region_mask, phrase_mask)
+        elif self.subsets:
             r2t, t2r = powerset_similarity(
                 regions, phrases, region_mask, phrase_mask, tau=self.tau, zeta=self.zeta
             )
@@ -95,9 +104,9 @@ class PowersetTripletLoss(nn.Module):
 
         Raises:
             TypeError: an argument's type is not one of the above.
-            ValueError: the arguments do not fit together: one caption per image.
+            ValueError: the arguments do not fit together, or there is not one caption per image.
         """
-        # Jagged regions come back padded, with the mask that says which images have any.
+        # Jagged regions come back padded, with a mask that tells which images have any.
         regions, phrases, region_mask, phrase_mask = component_pair(
             regions, phrases, region_mask, phrase_mask, ("regions", "phrases")
         )

@@ -15,12 +15,12 @@ from alignops.ops.arguments import (
 
 @torch.no_grad()
 def sinkhorn(scores: Tensor, epsilon: float = 0.1, iterations: int = 3) -> Tensor:
-    """Assign samples to prototypes softly, all prototypes alike often (Sinkhorn-Knopp).
+    """Assign samples to prototypes softly, using all prototypes equally (Sinkhorn-Knopp).
 
     Args:
         scores: (B, K).
-        epsilon: the smaller, the harder the assignment.
-        iterations: normalisations of prototypes, then samples.
+        epsilon: entropy regularisation; smaller values give harder assignments.
+        iterations: number of normalisations, each of prototypes, then of samples.
 
     Returns:
         (B, K) without gradient; every row sums to 1.
@@ -32,13 +32,14 @@ def sinkhorn(scores: Tensor, epsilon: float = 0.1, iterations: int = 3) -> Tenso
 
 
 class PrototypeContrastiveLoss(nn.Module):
-    """An image is to predict its text's prototypes, and the text the image's (AAHR, 2507.09256).
+    """Swapped prediction of prototype assignments (AAHR, arXiv 2507.09256).
 
-    With scores s against L2-normalised learned prototypes and assignments q = sinkhorn(s), the mean
-    over the batch of `-sum_k q_text log_softmax(s_image / temperature)`, plus the mirror.
+    An image predicts its text's assignment, and vice versa. With scores s against L2-normalised
+    learned prototypes and assignments q = sinkhorn(s), the loss is the mean over the batch of
+    `-sum_k q_text log_softmax(s_image / temperature)`, plus the same with image and text swapped.
 
     Args:
-        prototypes: how many, K.
+        prototypes: number of prototypes, K.
         dim: size D of the embeddings.
         temperature: of the prediction.
         epsilon: of `sinkhorn`.
@@ -65,7 +66,7 @@ class PrototypeContrastiveLoss(nn.Module):
         self.iterations = whole_number(iterations, "iterations", 1)
 
     def forward(self, image: Tensor, text: Tensor) -> Tensor:
-        """Compute the loss of a batch, 0-d; 0 for an empty one.
+        """Compute the loss of a batch, 0-d; 0 for an empty batch.
 
         Args:
             image: (B, D) embeddings.

@@ -1,4 +1,4 @@
-"""A temperature that is learned, as the logarithm of the factor of the similarities."""
+"""A learned temperature, stored as the logarithm of the scale of the similarities."""
 
 import math
 
@@ -11,10 +11,10 @@ _LARGEST_LOGIT_SCALE = 100.0  # CLIP's (arXiv 2103.00020)
 
 
 def log_scale(temperature: float) -> nn.Parameter:
-    """Make the parameter for an initial temperature above 0."""
+    """Create the parameter from an initial temperature above 0."""
     return nn.Parameter(torch.tensor(-math.log(positive_number(temperature, "temperature"))))
 
 
 def logit_scale(log_scale: Tensor) -> Tensor:
-    """The factor of the similarities, at most 100; 0-d, with gradient."""
+    """Scale of the similarities, at most 100; 0-d, with gradient."""
     return log_scale.exp().clamp(max=_LARGEST_LOGIT_SCALE)

@@ -1,4 +1,4 @@
-"""Triplet losses over a batch of pairs: hardest negatives, or negatives drawn by distance."""
+"""Triplet losses over a batch of pairs, with the hardest or distance-weighted negatives."""
 
 import math
 
@@ -20,7 +20,7 @@ def hardest_triplet(similarity: Tensor, margin: float, is_negative: Tensor | Non
 
     Args:
         similarity: (B, B), pair i on the diagonal.
-        margin: by which the pair is to be more similar.
+        margin: required lead of the pair over the negative.
         is_negative: (B, B) bool; None = everything off the diagonal.
 
     Returns:
@@ -42,21 +42,22 @@ def distance_weights(
     farthest: float = 1.7,
     dim: int = 512,
 ) -> Tensor:
-    """Probability of each negative of a row, so that all distances are drawn alike often.
+    """Sampling probability of each row's negatives, uniform over distance.
 
-    Uniform points on a sphere lie mostly at one distance; the weight is one over the density
-    `q(d) ~ d^(dim-2) (1 - d^2/4)^((dim-3)/2)` at distance `d = sqrt(2 - 2 s)` (Sampling Matters in
-    Deep Embedding Learning, arXiv 1706.07567).
+    Points drawn uniformly on a sphere lie mostly at one distance. The weight of a negative at
+    distance `d = sqrt(2 - 2 s)` is the inverse of their density,
+    `q(d) ~ d^(dim-2) (1 - d^2/4)^((dim-3)/2)` (Sampling Matters in Deep Embedding Learning, arXiv
+    1706.07567).
 
     Args:
         similarity: (B, B), at most 1.
         is_negative: (B, B) bool.
-        nearest: smaller distances count as this one.
-        farthest: negatives at this distance or beyond are not drawn; at most 2.
-        dim: dimension of the sphere in the density.
+        nearest: smaller distances are raised to this one.
+        farthest: negatives at this distance or beyond are never drawn; at most 2.
+        dim: dimension of the embedding space in the density.
 
     Returns:
-        (B, B) without gradient; a row sums to 1, or is zero where nothing can be drawn.
+        (B, B) without gradient; each row sums to 1, or is zero if it has no candidates.
     """
     distance = (2 - 2 * similarity.detach()).clamp(min=0).sqrt().clamp(min=nearest)
     drawn = is_negative & (distance < farthest)
@@ -69,8 +70,8 @@ class HardestTripletLoss(nn.Module):
     """Triplet loss with the hardest negative of the batch, both directions (VSE++, 1707.05612).
 
     Args:
-        margin: by which a pair is to be more similar than its hardest negative.
-        reduction: "mean" over the batch, or "sum", the printed form. Directions are added.
+        margin: required lead of a pair over its hardest negative.
+        reduction: "mean" over the batch, or "sum", the paper's form. Directions are added.
 
     Raises:
         TypeError: an argument's type is not one of the above.
@@ -88,8 +89,8 @@ class HardestTripletLoss(nn.Module):
         Args:
             image: (B, D) embeddings.
             text: (B, D) embeddings; text i belongs to image i.
-            image_id: (B,) int64. Rows of equal ids show one image, and are no negatives of each
-                other; None = all differ.
+            image_id: (B,) int64. Pairs with equal ids share an image and are no negatives of each
+                other; None = all images differ.
 
         Raises:
             TypeError: an argument's type is not one of the above.
@@ -102,14 +103,14 @@ class HardestTripletLoss(nn.Module):
 
 
 class DistanceWeightedTripletLoss(nn.Module):
-    """Triplet loss with a negative per row and column drawn by `distance_weights`; AAHR's default.
+    """Triplet loss with negatives drawn by `distance_weights`, AAHR's default.
 
-    Draws come from torch's global generator.
+    Draws one negative per row and per column, from torch's global generator.
 
     Args:
-        margin: by which a pair is to be more similar than the negative drawn.
+        margin: required lead of a pair over the negative drawn.
         farthest: see `distance_weights`.
-        reduction: "mean" over the batch, or "sum", the published code's. Directions are added.
+        reduction: "mean" over the batch, or "sum", as in the published code. Directions are added.
 
     Raises:
         TypeError: an argument's type is not one of the above.
@@ -133,14 +134,14 @@ class DistanceWeightedTripletLoss(nn.Module):
             return similarity.diagonal()
         weights = distance_weights(similarity, is_negative, farthest=self.farthest)
         some = weights.any(dim=1)
-        # A row with nothing to draw from draws anything, and counts nothing.
+        # A row without candidates draws an arbitrary one, with weight 0.
         index = torch.multinomial(weights.masked_fill(~some[:, None], 1), 1)
         negative = similarity.gather(1, index).squeeze(1)
         return relu(negative - similarity.diagonal() + self.margin) * some
 
 
 def _pairs(image: Tensor, text: Tensor, image_id: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Similarities (B, B) and who is whose negative."""
+    """Similarities (B, B) and the mask of negatives (B, B)."""
     check_embeddings(image, text, ("image", "text"), dims=2)
     check_pairs(image, text, ("image", "text"))
     if image_id is None:

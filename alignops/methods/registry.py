@@ -1,4 +1,4 @@
-"""The methods by name, for whoever does not know at writing time which one it is."""
+"""Registry of methods by name, for the command line."""
 
 from typing import Any
 

@@ -110,7 +110,7 @@ def print_results(folders: Sequence[Path]) -> None:
     console = Console()
     results = {name: read_results(folder) for name, folder in zip(names, folders, strict=True)}
     table = as_table(results)
-    # Too many runs for the terminal run over its edge: a number cut off is none.
+    # A wide table overflows the terminal rather than truncating numbers.
     width = max(console.width, console.measure(table).minimum)
     console.print(table, width=width, crop=False)
     for name, folder in zip(names, folders, strict=True):

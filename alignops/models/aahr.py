@@ -27,11 +27,11 @@ class LocalGlobal(NamedTuple):
 
 
 class AahrEmbeddings(NamedTuple):
-    """What the encoder makes of a batch.
+    """Embeddings of a batch.
 
     Attributes:
-        fused: (B, D); the dot product of an image's and a caption's is their score.
-        local: (B, N, D), the projected regions or words; padding is to be masked.
+        fused: (B, D); the score of an image and a caption is the dot product of theirs.
+        local: (B, N, D), the projected regions or words; mask the padding.
         mask: (B, N) bool, True = valid.
     """
 
@@ -41,7 +41,7 @@ class AahrEmbeddings(NamedTuple):
 
 
 class AahrEncoder(nn.Module):
-    """Fuse what local features say with a global one (AAHR, arXiv 2507.09256).
+    """Fuse local features and a global one into one embedding (AAHR, arXiv 2507.09256).
 
     The local embedding is 0.8 max-k pooling + 0.2 relation pooling: a 1-layer transformer over the
     local features, then attention pooling queried by the global feature. A gate weighs it against

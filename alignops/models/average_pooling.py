@@ -7,10 +7,10 @@ from alignops.models.dual_encoder import DualEncoder, ImageEmbeddings, TextEmbed
 
 
 class AveragePooledDualEncoder(DualEncoder):
-    """A dual encoder that pools by averages, whatever its open_clip model does.
+    """A DualEncoder with average pooling, whatever pooling its open_clip model has.
 
     Args:
-        model: whose network, tokenizer and preprocessing it takes over.
+        model: provides network, tokenizer and preprocessing.
     """
 
     def __init__(self, model: DualEncoder) -> None:
@@ -32,6 +32,6 @@ class AveragePooledDualEncoder(DualEncoder):
     def encode_tokens(self, tokens: Tensor) -> TextEmbeddings:
         """Global and token embeddings, as `DualEncoder.encode_tokens`."""
         _, embeddings, mask = super().encode_tokens(tokens)
-        # The sum over the text's own tokens has the direction of their average.
+        # After normalisation, the sum over the text's own tokens equals their average.
         pooled = normalize((embeddings * mask[..., None]).sum(dim=1), dim=-1)
         return TextEmbeddings(pooled, embeddings, mask)

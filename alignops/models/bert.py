@@ -95,7 +95,7 @@ def _check_files(folder: Path) -> None:
         raise FileNotFoundError(f"the model folder {folder} does not exist")
     if not (folder / _CONFIG).is_file():
         raise FileNotFoundError(f"the model folder {folder} has no {_CONFIG}")
-    # Without this file transformers takes every word for an unknown one, and says nothing.
+    # Without this file transformers silently maps every word to the unknown token.
     if not any((folder / name).is_file() for name in _VOCABULARIES):
         raise FileNotFoundError(f"the model folder {folder} has no {' or '.join(_VOCABULARIES)}")
 

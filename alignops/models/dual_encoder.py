@@ -52,13 +52,13 @@ class TextEmbeddings(NamedTuple):
 
 
 class DualEncoder(nn.Module):
-    """A model of two sides, images and texts: open_clip's, its tokenizer and its preprocessing.
+    """An open_clip model of images and texts, with its tokenizer and its preprocessing.
 
     Attributes:
         network: the open_clip model.
         config: its open_clip configuration (`embed_dim`, `vision_cfg`, `text_cfg`).
         tokenizer: texts to int64 ids (B, context length).
-        preprocess: a PIL image to a float tensor (3, S, S); cuts what overhangs the square.
+        preprocess: a PIL image to a float tensor (3, S, S); crops to the centre square.
     """
 
     network: Any  # open_clip gives its models no common type
@@ -175,7 +175,7 @@ class DualEncoder(nn.Module):
         return (torch.from_numpy(crops).permute(0, 3, 1, 2) / 255 - mean) / std
 
     def fingerprint(self) -> str:
-        """Hash all that features depend on: configuration, preprocessing, vocabulary, weights."""
+        """Hash everything that features depend on: configuration, preprocessing, words, weights."""
         words = self.tokenizer.words if isinstance(self.tokenizer, WordTokenizer) else ()
         preprocessing = json.dumps(self.network.visual.preprocess_cfg, sort_keys=True)
         return content_key(

@@ -1,4 +1,4 @@
-"""Local features to one vector: their largest values, or attention queried by a global feature."""
+"""Pool local features to one vector, by their largest values or by attention."""
 
 import torch
 from torch import Tensor, nn
@@ -6,12 +6,12 @@ from torch.nn.functional import normalize
 
 
 def max_k_pool(local: Tensor, mask: Tensor, k: int = 2) -> Tensor:
-    """Average the k largest values of each dimension over valid rows, as far as there are k.
+    """Average the k largest values of each dimension over valid rows, or all of them if fewer.
 
     Args:
         local: (B, N, D).
         mask: (B, N) bool, True = valid.
-        k: how many values.
+        k: number of values.
 
     Returns:
         (B, D); zero where no row is valid.
@@ -26,7 +26,7 @@ def max_k_pool(local: Tensor, mask: Tensor, k: int = 2) -> Tensor:
 class AttentionPooling(nn.Module):
     """Attention with one query per sample; queries and keys are L2-normalised, heads averaged.
 
-    AAHR (arXiv 2507.09256): each head has the full width, so that their mean has it too.
+    AAHR (arXiv 2507.09256): heads have full width, as they are averaged and not concatenated.
 
     Args:
         dim: size D of queries, rows and output.
@@ -41,9 +41,9 @@ class AttentionPooling(nn.Module):
         self.value = nn.Linear(dim, heads * dim)
 
     def forward(self, query: Tensor, local: Tensor, mask: Tensor) -> Tensor:
-        """Pool rows (B, N, D) that the mask (B, N) lets through, for queries (B, D), to (B, D).
+        """Pool the valid rows (B, N, D) of each sample for its query (B, D): (B, D).
 
-        Every sample needs a valid row.
+        Every sample needs a valid row in the mask (B, N).
         """
         split = (self.heads, -1)
         q = normalize(self.query(query).unflatten(-1, split), dim=-1)

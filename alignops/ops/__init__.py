@@ -1,4 +1,4 @@
-"""The public functions: each is `torch.ops.alignops.<name>` behind checked arguments."""
+"""The public functions: each checks its arguments and calls `torch.ops.alignops.<name>`."""
 
 from alignops.ops.contrastive import multi_positive_contrastive_loss
 from alignops.ops.exact_powerset import exact_powerset_similarity

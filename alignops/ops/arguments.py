@@ -1,4 +1,4 @@
-"""What every public function does with its arguments: check, pad jagged ones, follow autocast."""
+"""Checks of the public functions' arguments, padding of jagged tensors, and autocast."""
 
 from math import inf
 from numbers import Real
@@ -11,14 +11,16 @@ from alignops.reference.components import accumulation_dtype
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _FLOATING = "float64, float32, bfloat16 or float16"
+# A number of the user's has to be finite in the type that the kernels take it in.
+_LARGEST = torch.finfo(torch.float32).max
 
 
 def component_pair(
     x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | None, names: tuple[str, str]
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Two checked batches of components (B, N, D) with their masks; jagged ones come back padded.
+    """Check two batches of components (B, N, D) and their masks; pad jagged ones.
 
-    `names` are the arguments' names in the caller, for the errors; masks are named
+    `names` are the arguments' names in the caller, for error messages; their masks are called
     `<singular>_mask`.
     """
     x_name, y_name = names
@@ -33,16 +35,16 @@ def component_pair(
 def embedding_pair(
     x: Tensor, y: Tensor, names: tuple[str, str], dims: int
 ) -> tuple[Tensor, Tensor]:
-    """Two checked tensors of one type, device and embedding size D, cast to the autocast type."""
+    """Check two tensors for equal type, device and embedding size D; cast to the autocast type."""
     check_embeddings(x, y, names, dims)
     dtype = _computed_dtype(x)
-    # A cast to its own type would be a node in an exported graph.
+    # A cast to the same type would add a node to an exported graph.
     x = x if x.dtype == dtype else x.to(dtype)
     return x, y if y.dtype == dtype else y.to(dtype)
 
 
 def check_embeddings(x: Tensor, y: Tensor, names: tuple[str, str], dims: int) -> None:
-    """Refuse two tensors that are not of one type, device and embedding size, and so many dims."""
+    """Require two tensors of equal type, device and embedding size, with `dims` dimensions."""
     x_name, y_name = names
     shape = "(B, N, D)" if dims == 3 else "(B, D)"
     for tensor, name in ((x, x_name), (y, y_name)):
@@ -60,19 +62,19 @@ def check_embeddings(x: Tensor, y: Tensor, names: tuple[str, str], dims: int) ->
 
 
 def check_pairs(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
-    """Refuse two batches of which row i of one does not belong to row i of the other."""
+    """Require batches of equal size: row i of x belongs to row i of y."""
     if len(x) != len(y):
         raise wrong_value(names[1], y, f"{len(x)} rows, one for each of {names[0]}")
 
 
 def check_size(embeddings: Tensor, name: str, dim: int) -> None:
-    """Refuse embeddings of another size than a module's own."""
+    """Require embeddings of the module's size."""
     if embeddings.shape[-1] != dim:
         raise wrong_value(name, embeddings, f"embeddings of size {dim}, as dim")
 
 
 def check_mask(components: Tensor, mask: Tensor | None, name: str) -> None:
-    """Refuse a mask that is not bool, on another device, or not of the components' shape less D."""
+    """Require a bool mask on the components' device, of their shape without D."""
     if mask is not None:
         check_tensor(mask, mask_name(name), torch.bool, components.shape[:-1], components, name)
 
@@ -80,7 +82,7 @@ def check_mask(components: Tensor, mask: Tensor | None, name: str) -> None:
 def check_tensor(
     tensor: Tensor, name: str, dtype: torch.dtype, shape: tuple[int, ...], like: Tensor, of: str
 ) -> None:
-    """Refuse what is not a tensor of such type and shape on the device of `like`, named `of`."""
+    """Require a tensor of this type and shape on the device of `like`, which errors call `of`."""
     check_dense(tensor, name, str(dtype))
     if tensor.dtype != dtype or tensor.shape != shape:
         wrong = wrong_value if tensor.dtype == dtype else wrong_type
@@ -91,7 +93,7 @@ def check_tensor(
 
 
 def check_dense(tensor: Tensor, name: str, expected: str) -> None:
-    """Refuse what is not a tensor, or a nested, sparse or mkldnn one."""
+    """Require a dense tensor: not nested, sparse or mkldnn."""
     if not isinstance(tensor, Tensor):
         raise wrong_type(name, tensor, f"a torch.Tensor, {expected}")
     if tensor.is_nested:
@@ -100,26 +102,27 @@ def check_dense(tensor: Tensor, name: str, expected: str) -> None:
         raise wrong_type(name, Given(f"of layout {tensor.layout}"), f"a dense tensor, {expected}")
 
 
-def finite_number(value: float, name: str) -> float:
-    """A checked number of the user's."""
-    expected = "a finite number"
+def finite_number(
+    value: float, name: str, expected: str = "a finite number of float32's range"
+) -> float:
+    """Check a finite number."""
     number = _number(value, name, expected)
-    if not -inf < number < inf:
+    if not -_LARGEST <= number <= _LARGEST:
         raise wrong_value(name, value, expected)
     return number
 
 
 def positive_number(value: float, name: str) -> float:
-    """A checked number above 0."""
-    expected = "a finite number above 0"
-    number = _number(value, name, expected)
-    if not 0 < number < inf:
+    """Check a number above 0."""
+    expected = "a finite number above 0, of float32's range"
+    number = finite_number(value, name, expected)
+    if number <= 0:
         raise wrong_value(name, value, expected)
     return number
 
 
 def number_between(value: float, name: str, low: float, high: float) -> float:
-    """A checked number of a closed range; `high` may be infinite, and is then no number itself."""
+    """Check a number in [low, high]; an infinite `high` is itself excluded."""
     expected = f"a finite number from {low} on" if high == inf else f"a number from {low} to {high}"
     number = _number(value, name, expected)
     if not low <= number <= high or number == inf:
@@ -128,7 +131,7 @@ def number_between(value: float, name: str, low: float, high: float) -> float:
 
 
 def whole_number(value: int, name: str, low: int) -> int:
-    """A checked whole number, at least `low`."""
+    """Check a whole number, at least `low`."""
     expected = f"a whole number of at least {low}"
     if not isinstance(value, int) or isinstance(value, bool):
         raise wrong_type(name, value, expected)
@@ -138,7 +141,7 @@ def whole_number(value: int, name: str, low: int) -> int:
 
 
 def one_of(value: str, name: str, choices: tuple[str, ...]) -> str:
-    """A checked word, one of some."""
+    """Check a word against the choices."""
     expected = f"one of {', '.join(map(repr, choices))}"
     if not isinstance(value, str):
         raise wrong_type(name, value, expected)
@@ -148,21 +151,18 @@ def one_of(value: str, name: str, choices: tuple[str, ...]) -> str:
 
 
 def flag(value: bool, name: str) -> bool:
-    """A checked True or False."""
+    """Check a bool."""
     if not isinstance(value, bool):
         raise wrong_type(name, value, "True or False")
     return value
 
 
 def scale_tensor(scale: float | Tensor, name: str, like: Tensor) -> Tensor:
-    """A finite number or 0-d tensor as a 0-d tensor of `like`'s device and accumulation type."""
+    """Turn a number or 0-d tensor into a 0-d tensor of `like`'s device and accumulation type."""
     dtype = accumulation_dtype(like.dtype)
     if not isinstance(scale, Tensor):
-        expected = "a finite number, or a 0-d tensor"
-        number = _number(scale, name, expected)
-        if not -inf < number < inf:
-            raise wrong_value(name, scale, expected)
-        return number_tensor(number, dtype, like.device)
+        expected = "a finite number, or a 0-d tensor, of float32's range"
+        return number_tensor(finite_number(scale, name, expected), dtype, like.device)
     check_dense(scale, name, "0-d")
     if scale.dtype not in _DTYPES:
         raise wrong_type(name, scale, f"a number, or a 0-d tensor of {_FLOATING}")
@@ -172,38 +172,33 @@ def scale_tensor(scale: float | Tensor, name: str, like: Tensor) -> Tensor:
 
 
 def number_tensor(number: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The number as a 0-d tensor, for which torch.compile makes no graph per value.
+    """Turn a number into a 0-d tensor without making torch.compile build a graph per value.
 
-    It makes an input of the graph of a changing float that multiplies a tensor, and of no other.
+    torch.compile turns a changing float into an input of the graph only if it multiplies a tensor.
     """
     if torch.compiler.is_compiling():
         return torch.ones((), dtype=dtype, device=device) * number
     return torch.full((), number, dtype=dtype, device=device)
 
 
-def needs_grad(*tensors: Tensor) -> bool:
-    """Whether autograd will ask for a gradient of any of them."""
-    # Of a tensor inside torch.func.grad, requires_grad does not always say so.
-    if torch._C._are_functorch_transforms_active():
-        return True
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-
-
 def mask_name(name: str) -> str:
-    """The name of the mask that goes with an argument: of `regions`, `region_mask`."""
+    """Name of an argument's mask: `regions` has `region_mask`."""
     singular = name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
     return f"{singular}_mask"
 
 
 def _number(value: object, name: str, expected: str) -> float:
-    """Any number but a bool. A tensor is refused: no gradient would go to it, without a word."""
+    """Check a number that is no bool. Refuses tensors: they would silently receive no gradient."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise wrong_type(name, value, expected)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond float64
+        return inf
 
 
 def _computed_dtype(tensor: Tensor) -> torch.dtype:
-    """The user's autocast type, if autocast is on for the tensor's device; float64 stays."""
+    """Autocast type of the tensor's device if autocast is on, else its own; float64 stays."""
     kind = tensor.device.type
     if tensor.dtype == torch.float64 or not torch.amp.is_autocast_available(kind):
         return tensor.dtype
@@ -213,13 +208,13 @@ def _computed_dtype(tensor: Tensor) -> torch.dtype:
 
 
 def _padded(components: Tensor, mask: Tensor | None, name: str) -> tuple[Tensor, Tensor | None]:
-    """A jagged nested tensor (B, ragged, D) padded, with its mask; any other tensor as it is."""
+    """Pad a jagged nested tensor (B, ragged, D) and give its mask; pass on any other tensor."""
     if not isinstance(components, Tensor) or not components.is_nested:
         return components, mask
     expected = "layout torch.jagged and shape (B, ragged, D)"
     if components.layout != torch.jagged or components.dim() != 3:
         raise wrong_value(name, components, expected)
-    # Nested tensors have no public name for the place of the ragged dimension.
+    # The index of the ragged dimension has no public name.
     if components._ragged_idx != 1:  # type: ignore[attr-defined]
         raise wrong_value(name, Given("a jagged tensor that is transposed"), expected)
     if mask is not None:
@@ -228,7 +223,7 @@ def _padded(components: Tensor, mask: Tensor | None, name: str) -> tuple[Tensor,
             Given(f"given beside a jagged {name}"),
             "None, as jagged rows are all valid",
         )
-    components = components.contiguous()  # one with holes cannot be padded
+    components = components.contiguous()  # to_padded_tensor refuses holes
     padded = torch.nested.to_padded_tensor(components, 0.0)
     lengths = components.offsets().diff()  # type: ignore[attr-defined]
     return padded, torch.arange(padded.shape[1], device=padded.device) < lengths.unsqueeze(1)

@@ -1,4 +1,4 @@
-"""`alignops::multi_positive_contrastive_loss`: MosaiCLIP's, the logits never built."""
+"""`alignops::multi_positive_contrastive_loss`: MosaiCLIP's loss, without building the logits."""
 
 from typing import Any
 
@@ -26,27 +26,26 @@ def multi_positive_contrastive_loss(
     reduction: str = "mean",
     group: ProcessGroup | None = None,
 ) -> Tensor:
-    """Contrastive loss of images with several texts each, some of them hard negatives.
+    """Contrastive loss with several texts per image, some of them hard negatives (MosaiCLIP).
 
-    MosaiCLIP (arXiv 2305.13812).
-    With logits z[i, k] = logit_scale <image[i], text[k]>, P(i) the positive texts of image i, p(k)
-    = image_index[k]:
+    With logits z[i, k] = logit_scale <image[i], text[k]>, P(i) the positive texts of image i, and
+    p(k) = image_index[k] (arXiv 2305.13812):
 
         L_i2t = -mean_i mean_{k in P(i)} ( z[i, k] - logsumexp_j z[i, j] )     i with a positive
         L_t2i = -mean_{k positive} ( z[p(k), k] - logsumexp_i z[i, k] )
         loss  = (L_i2t + L_t2i) / 2
 
-    `reduction="sum"` replaces the outer means by sums, the printed form. Every text, negative or
-    not, is in the denominators of the images; an image without a positive is in those of the texts.
-    With one positive text per image, in order, this is CLIP's loss. The matrix z (B, T) is never
-    built.
+    `reduction="sum"` replaces the outer means by sums, the paper's form. The denominators of the
+    images run over all texts, positive and negative; those of the texts run over all images, also
+    those without a positive. With one positive text per image, in order, this is CLIP's loss. The
+    matrix z (B, T) is never built.
 
     Args:
         image: (B, D), float64, float32, bfloat16 or float16; L2-normalised by the caller.
         text: (T, D) of the same type and device, L2-normalised by the caller.
         image_index: (T,) int64, the image in [0, B) that each text belongs to.
         text_is_positive: (T,) bool, False for a hard negative; None = all positive.
-        logit_scale: inverse temperature: a float, or a 0-d tensor, with gradient.
+        logit_scale: inverse temperature: a float, or a 0-d tensor, which receives a gradient.
         reduction: "mean" or "sum".
         group: torch.distributed process group to contrast over; not available yet.
 
@@ -58,10 +57,10 @@ def multi_positive_contrastive_loss(
         TypeError: an argument's type is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, `reduction` is unknown,
             `logit_scale` is a number that is not finite, or (on the CPU) a value of `image_index`
-            is not the index of an image. On a CUDA device no call waits to look at values: there it
-            is the device's own assertion.
+            is out of range. On a CUDA device a device-side assertion catches the latter, as no call
+            synchronises.
         NotImplementedError: `group` is given.
-        RuntimeError: a second derivative, or one in forward mode, is asked for.
+        RuntimeError: a second or forward-mode derivative is requested.
     """
     if group is not None:
         raise NotImplementedError(
@@ -79,14 +78,14 @@ def multi_positive_contrastive_loss(
             image, text, image_index, text_is_positive, scale, reduction
         )[0]
     except (RuntimeError, IndexError):
-        # Looked for only now: it takes as long as a small loss, and makes the host wait for a GPU.
+        # Searched only now: this takes as long as a small loss, and synchronises with a GPU.
         _check_images(image_index, len(image))
         raise
     return loss
 
 
 def _check_images(image_index: Tensor, images: int) -> None:
-    """Refuse an index that is of no image."""
+    """Require every index to be that of an image."""
     if image_index.device.type != "cpu":
         return
     wrong = ((image_index < 0) | (image_index >= images)).nonzero()
@@ -117,7 +116,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     *tensors, ctx.reduction = inputs
     _, row, col = output
     ctx.save_for_backward(*tensors, row, col)
-    # The loss is what is asked for: of the denominators, only similarity_logsumexp has a gradient.
+    # Only the loss is differentiated; similarity_logsumexp gives denominators with a gradient.
     ctx.mark_non_differentiable(row, col)
 
 

@@ -1,24 +1,24 @@
-"""The one form of an error about an argument: "{argument} is {given}; expected {this}"."""
+"""Errors about arguments, all of one form: "{argument} is {given}; expected {this}"."""
 
 from torch import Tensor
 
 
 def wrong_type(argument: str, given: object, expected: str) -> TypeError:
-    """Make the error of an argument that is of another type than expected."""
+    """Make the error for an argument of the wrong type."""
     return TypeError(f"{argument} is {described(given)}; expected {expected}")
 
 
 def wrong_value(argument: str, given: object, expected: str) -> ValueError:
-    """Make the error of an argument that is of the right type, and yet not what is expected."""
+    """Make the error for an argument of the right type with a wrong value."""
     return ValueError(f"{argument} is {described(given)}; expected {expected}")
 
 
 class Given(str):
-    """Words that say themselves what was given: `wrong_value("y", Given("on cpu"), "cuda:0")`."""
+    """A ready description of a value: `wrong_value("y", Given("on cpu"), "cuda:0")`."""
 
 
 def described(value: object) -> str:
-    """Describe a value in a few words: a tensor by type and shape, never by its contents."""
+    """Describe a value in a few words: a tensor by type and shape, never by its values."""
     if isinstance(value, Given):
         return str(value)
     if isinstance(value, Tensor):

@@ -1,4 +1,4 @@
-"""`alignops::exact_powerset_similarity`: what `powerset_similarity` approximates, enumerated."""
+"""`alignops::exact_powerset_similarity`: all subsets of regions, enumerated."""
 
 from typing import Any
 
@@ -24,16 +24,15 @@ def exact_powerset_similarity(
 ) -> PowersetSimilarity:
     """Similarity over all 2^M subsets of an image's regions, enumerated.
 
-    The yardstick of `powerset_similarity`.
-
-    With Q[A, B] = sum over m in A of <regions[i, m], phrases[j, B]> for a subset A of the valid
-    regions, the empty one included, and valid B (PowerCLIP, arXiv 2511.23170):
+    `powerset_similarity` approximates it. With Q[A, B] = sum over m in A of <regions[i, m],
+    phrases[j, B]>, for each subset A of the valid regions, the empty one included, and each valid
+    phrase B (PowerCLIP, arXiv 2511.23170):
 
         r2t[i, j] = 2^-M sum_A max_B Q[A, B]        t2r[i, j] = mean_B max_A Q[A, B]
 
-    Time grows with 2^M, memory does not. A pair without a valid region or without a valid phrase
-    scores 0 with zero gradient; among equals the lowest phrase takes the gradient. A NaN in a valid
-    one propagates.
+    Time grows with 2^M; memory does not. A pair without a valid region or without a valid phrase
+    scores 0 with zero gradient. On a tie the lowest phrase takes the gradient. A NaN in a valid
+    region or phrase propagates.
 
     Args:
         regions: (Bi, M, D) with M <= 20, float64, float32, bfloat16 or float16; or a jagged nested
@@ -50,7 +49,7 @@ def exact_powerset_similarity(
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, or M > 20.
-        RuntimeError: a second derivative, or one in forward mode, is asked for.
+        RuntimeError: a second or forward-mode derivative is requested.
     """
     regions, phrases, region_mask, phrase_mask = component_pair(
         regions, phrases, region_mask, phrase_mask, ("regions", "phrases")

@@ -1,4 +1,4 @@
-"""Fake (meta) kernels that several ops share: what comes out, without computing it."""
+"""Fake (meta) kernels shared by several ops: shapes and types of the outputs."""
 
 from typing import Any
 
@@ -16,5 +16,5 @@ def pair_scores(x: Tensor, y: Tensor, *unused: Any) -> tuple[Tensor, Tensor]:
 def pair_gradients(
     grad_a: Tensor, grad_b: Tensor, x: Tensor, y: Tensor, *unused: Any
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of x and y, contiguous whatever the layout of x and y."""
+    """Gradients of x and y, always contiguous."""
     return x.new_empty(x.shape), y.new_empty(y.shape)

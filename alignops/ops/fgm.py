@@ -1,12 +1,12 @@
-"""`alignops::fgm_similarity`: late interaction (FILIP, MaxSim), both directions in one pass."""
+"""`alignops::fgm_similarity`: FILIP similarity, late interaction, MaxSim in both directions."""
 
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from alignops.ops.arguments import component_pair, needs_grad
-from alignops.ops.autograd import block_second_derivative, differentiate
+from alignops.ops.arguments import component_pair
+from alignops.ops.autograd import block_second_derivative, differentiate, needs_grad
 from alignops.ops.fakes import pair_gradients, pair_scores
 from alignops.ops.registration import define_op, use_triton
 from alignops.reference import fgm as reference
@@ -24,14 +24,14 @@ def fgm_similarity(
 ) -> FgmSimilarity:
     """FILIP similarity, late interaction, MaxSim in both directions, for all pairs of samples.
 
-    The mean over one side's components of the best match on the other. With s[i, j, k, l] =
-    <x[i, k], y[j, l]> over valid k and l (FILIP, arXiv 2111.07783; ColBERT's MaxSim; FGM of
-    ComAlign, arXiv 2409.08206):
+    Takes the best match of each component on the other side, then the mean over components. With
+    s[i, j, k, l] = <x[i, k], y[j, l]> over valid k and l (FILIP, arXiv 2111.07783; ColBERT's
+    MaxSim; FGM in ComAlign, arXiv 2409.08206):
 
         x_to_y[i, j] = mean_k max_l s[i, j, k, l]        y_to_x[i, j] = mean_l max_k s[i, j, k, l]
 
-    The tensor s is never built, forward or backward. A pair without a valid component on either
-    side scores 0 with zero gradient; among equals the lowest index takes the gradient; a NaN in a
+    The tensor s is never built, forward or backward. A pair in which either side has no valid
+    component scores 0 with zero gradient. On a tie the lowest index takes the gradient. A NaN in a
     valid component propagates.
 
     Args:
@@ -49,7 +49,7 @@ def fgm_similarity(
     Raises:
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together.
-        RuntimeError: a second derivative, or one in forward mode, is asked for.
+        RuntimeError: a second or forward-mode derivative is requested.
     """
     x, y, x_mask, y_mask = component_pair(x, y, x_mask, y_mask, ("x", "y"))
     x_to_y, y_to_x, _, _ = torch.ops.alignops.fgm_similarity(x, y, x_mask, y_mask, needs_grad(x, y))

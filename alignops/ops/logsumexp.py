@@ -1,4 +1,4 @@
-"""`alignops::similarity_logsumexp`: over rows and columns of a matrix that is never built."""
+"""`alignops::similarity_logsumexp`: over rows and columns, without building the matrix."""
 
 from typing import Any, NamedTuple
 
@@ -30,14 +30,13 @@ def similarity_logsumexp(
 
         row[i] = log sum_j exp(scale <x[i], y[j]>)        col[j] = log sum_i exp(scale <x[i], y[j]>)
 
-    over valid i and j. The logsumexp of nothing, and of an invalid row or column, is -inf with zero
-    gradient. A NaN in a valid row propagates.
+    over valid i and j. The matrix is never built. An empty logsumexp, and that of an invalid row or
+    column, is -inf and has zero gradient. A NaN in a valid row propagates.
 
     Args:
         x: (B, D), float64, float32, bfloat16 or float16.
         y: (T, D) of the same type and device.
-        scale: factor on the similarities (an inverse temperature): a float, or a 0-d tensor, with
-            gradient.
+        scale: inverse temperature: a float, or a 0-d tensor, which receives a gradient.
         x_mask: (B,) bool, True = valid; None = all valid. Values of invalid rows are not read.
         y_mask: (T,) bool, likewise.
 
@@ -49,7 +48,7 @@ def similarity_logsumexp(
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, or `scale` is a number
             that is not finite.
-        RuntimeError: a second derivative, or one in forward mode, is asked for.
+        RuntimeError: a second or forward-mode derivative is requested.
     """
     x, y = embedding_pair(x, y, ("x", "y"), dims=2)
     check_mask(x, x_mask, "x")

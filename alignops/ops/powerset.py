@@ -33,7 +33,7 @@ def powerset_similarity(
     tau: float = 0.001,
     zeta: float = 0.75,
 ) -> PowersetSimilarity:
-    """Similarity of all subsets of an image's regions with all phrases, by PowerCLIP's aggregators.
+    """Similarity of all subsets of regions with all phrases, by PowerCLIP's aggregators.
 
     With s[m, B] = <regions[i, m], phrases[j, B]> over valid m and B (PowerCLIP, arXiv 2511.23170,
     NLA-T1 and NLA-T2):
@@ -41,10 +41,10 @@ def powerset_similarity(
         t2r[i, j] = mean_B sum_m tau softplus(s / tau)
         r2t[i, j] = tau logsumexp_B( 1/tau sum_m [ s/2 + zeta tau logcosh(s / (2 tau)) ] )
 
-    As tau falls, t2r tends to `exact_powerset_similarity`'s from above; its r2t lies between zeta =
-    0 (up to tau log K) and zeta = 1. The similarities are never stored; the result is stable for
-    any tau > 0. A pair without a valid region or without a valid phrase scores 0 with zero
-    gradient. A NaN in a valid one propagates.
+    As tau falls, t2r approaches that of `exact_powerset_similarity` from above; the exact r2t lies
+    between those of zeta = 0 (up to tau log K) and zeta = 1. The similarities are never stored, and
+    the result is stable for any tau > 0. A pair without a valid region or without a valid phrase
+    scores 0 with zero gradient. A NaN in a valid region or phrase propagates.
 
     Args:
         regions: (Bi, M, D), float64, float32, bfloat16 or float16; or a jagged nested tensor.
@@ -52,9 +52,9 @@ def powerset_similarity(
         region_mask: (Bi, M) bool, True = valid; None = all valid. Values of invalid regions are not
             read.
         phrase_mask: (Bt, K) bool, likewise.
-        tau: temperature of the softplus and of the logsumexp, in units of s; a number, as it takes
-            no gradient.
-        zeta: interpolation in [0, 1] between the lower bound of r2t and the upper one.
+        tau: temperature of softplus and logsumexp, in units of s; a number, as it receives no
+            gradient.
+        zeta: interpolation in [0, 1] from the lower to the upper bound of r2t.
 
     Returns:
         (r2t, t2r), each (Bi, Bt); float32 for 16-bit inputs (accumulated in float32), else the
@@ -64,9 +64,9 @@ def powerset_similarity(
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, tau <= 0, or zeta
             outside [0, 1].
-        RuntimeError: a second derivative, or one in forward mode, is asked for.
+        RuntimeError: a second or forward-mode derivative is requested.
     """
-    # In double, on the CPU: the kernels read it without waiting for a device.
+    # In double, on the CPU: kernels read it without synchronising with a device.
     temperature = number_tensor(positive_number(tau, "tau"), torch.float64, torch.device("cpu"))
     zeta = number_between(zeta, "zeta", 0, 1)
     regions, phrases, region_mask, phrase_mask = component_pair(

@@ -1,7 +1,7 @@
-"""How an op of ours enters torch: a schema, a fake kernel, a reference for every device.
+"""Registration of the ops in torch: schema, fake kernel, and the reference for every device.
 
-A compiled kernel (csrc/cpu, alignops/kernels) registers itself for its own device and then takes
-precedence over the reference, which stays the kernel of every device without one.
+A compiled kernel (csrc/cpu, alignops/kernels) registers itself for its own device and takes
+precedence there. Every other device runs the reference.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _references: dict[Any, Callable[..., Any]] = {}
 def define_op(
     name: str, schema: str, *, reference: Callable[..., Any], fake: Callable[..., Any]
 ) -> None:
-    """Define `alignops::<name>`, with the reference as the kernel of any device."""
+    """Define `alignops::<name>`, with the reference as the kernel of every device."""
     qualified = f"alignops::{name}"
     torch.library.define(qualified, schema)
     torch.library.impl(qualified, "CompositeExplicitAutograd")(reference)
@@ -34,9 +34,9 @@ def define_op(
 
 
 def _on_one_device(op: Any, kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """The kernel for arguments on one device; torch itself calls it where any is on its own.
+    """Make a kernel require its arguments on one device; torch dispatches on any one of them.
 
-    A 0-d tensor of the CPU goes with any device, as in torch.
+    A 0-d CPU tensor goes with any device, as in torch.
     """
     names = [argument.name for argument in op._schema.arguments]
 
@@ -58,10 +58,10 @@ def _on_one_device(op: Any, kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def use_triton(module: str, *names: str) -> None:
-    """Make functions of alignops.kernels.<module> the kernels of such ops on a CUDA device.
+    """Make functions of alignops.kernels.<module> the CUDA kernels of the ops of the same names.
 
-    The module is imported by the first call, so that nobody else needs Triton. float64 is left to
-    the reference: it has no tensor cores to gain from, and it is the type for checking.
+    The first call imports the module, so only CUDA users need Triton. float64 stays with the
+    reference: it is the type for checking, and tensor cores would not speed it up.
     """
     for name in names:
         op = getattr(torch.ops.alignops, name).default
@@ -72,7 +72,7 @@ def _on_cuda(module: str, name: str) -> Callable[..., Any]:
     reference = _references[getattr(torch.ops.alignops, name).default]
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        # Not by a number in double, such as tau.
+        # 0-d tensors do not decide: numbers such as tau are float64.
         tensors = [arg for arg in args if isinstance(arg, Tensor) and arg.dim() > 0]
         if any(tensor.dtype == torch.float64 for tensor in tensors):
             return reference(*args, **kwargs)
@@ -90,15 +90,15 @@ def _on_cuda(module: str, name: str) -> Callable[..., Any]:
 
 @contextmanager
 def backend(name: str) -> Iterator[None]:
-    """Choose what computes the ops of alignops inside a `with` block, for debugging.
+    """Choose which implementation of the ops runs inside a `with` block, for debugging.
 
     Args:
-        name: "reference", the definition in plain torch, on any device. Gradients follow it too
-            where `backward` is called inside the block.
+        name: "reference", the definition in plain torch, on any device. Gradients follow it too if
+            `backward` is called inside the block.
 
     Raises:
         TypeError: `name` is no string.
-        ValueError: another name.
+        ValueError: `name` is unknown.
     """
     one_of(name, "name", ("reference",))
     with _ByDefinition():  # type: ignore[no-untyped-call]
@@ -113,15 +113,20 @@ class _ByDefinition(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _register_vmap(name: str) -> None:
-    """Let `torch.vmap` call the op once per element: samples are what the ops batch over."""
+    """Let `torch.vmap` call the op once per element: the ops already batch over samples."""
     op = getattr(torch.ops.alignops, name).default
 
     def per_element(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        given = list(zip(args, in_dims, strict=True))
+        if info.batch_size == 0:  # one of zeros says the shapes
+            given = [(a if d is None else a.new_zeros(a.sum(d, True).shape), d) for a, d in given]
         results = [
-            op(*(a if d is None else a.select(d, i) for a, d in zip(args, in_dims, strict=True)))
-            for i in range(info.batch_size)
+            op(*(a if d is None else a.select(d, i) for a, d in given))
+            for i in range(max(info.batch_size, 1))
         ]
-        stacked = tuple(torch.stack(outputs) for outputs in zip(*results, strict=True))
+        stacked = tuple(
+            torch.stack(outputs)[: info.batch_size] for outputs in zip(*results, strict=True)
+        )
         return stacked, (0,) * len(stacked)
 
     torch.library.register_vmap(f"alignops::{name}", per_element)

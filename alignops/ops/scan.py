@@ -1,4 +1,4 @@
-"""`alignops::scan_similarity`: SCAN's matching, both directions in one pass, without a gradient."""
+"""`alignops::scan_similarity`: SCAN's similarity in both directions, without a gradient."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from alignops.reference import scan as reference
 
 
 class ScanSimilarity(NamedTuple):
-    """Both directions of SCAN's matching, each (Bx, By)."""
+    """Both directions of SCAN's similarity, each (Bx, By)."""
 
     x_to_y: Tensor
     y_to_x: Tensor
@@ -27,7 +27,7 @@ def scan_similarity(
     *,
     negative_slope: float = 0.1,
 ) -> ScanSimilarity:
-    """Mean over one side's components of the best normalised match on the other, for all pairs.
+    """SCAN's similarity: the mean over components of the best normalised match, for all pairs.
 
     With c[i, j, k, l] = leaky_relu(cos(x[i, k], y[j, l])) over valid k and l (SCAN, arXiv
     1803.08024; the cross-modal relations of AAHR), x regions and y words:
@@ -35,8 +35,9 @@ def scan_similarity(
         x_to_y[i, j] = mean_k max_l c[i, j, k, l] / ||c[i, j, :, l]||
         y_to_x[i, j] = mean_l max_k c[i, j, k, l] / ||c[i, j, k, :]||
 
-    The tensor c is never built. A pair without a valid component on either side scores 0, and so
-    does a component, or a row or column of c, of norm 0; a NaN in a valid component propagates.
+    The tensor c is never built. A pair in which either side has no valid component scores 0. A
+    component, or a row or column of c, of norm 0 contributes 0. A NaN in a valid component
+    propagates.
 
     Args:
         x: (Bx, N, D), float64, float32, bfloat16 or float16, of any norm; or a jagged nested
@@ -45,7 +46,8 @@ def scan_similarity(
         x_mask: (Bx, N) bool, True = valid; None = all valid. Values of invalid components are not
             read.
         y_mask: (By, M) bool, likewise.
-        negative_slope: of the leaky ReLU; a finite number, as it takes no gradient.
+        negative_slope: slope of the leaky ReLU below 0; a finite number, as it receives no
+            gradient.
 
     Returns:
         (x_to_y, y_to_x), each (Bx, By); float32 for 16-bit inputs (accumulated in float32), else
@@ -55,7 +57,7 @@ def scan_similarity(
         TypeError: an argument's type, or a mask's, is not one of the above.
         ValueError: shapes, devices or embedding sizes do not fit together, or `negative_slope` is
             not finite.
-        RuntimeError: a gradient is asked for: relations are taken of detached features.
+        RuntimeError: a gradient is requested; relations are computed from detached features.
     """
     slope = finite_number(negative_slope, "negative_slope")
     x, y, x_mask, y_mask = component_pair(x, y, x_mask, y_mask, ("x", "y"))

@@ -1,1 +1,1 @@
-"""The ops in plain torch: the measure of every kernel, and the kernel of every other device."""
+"""The ops in plain torch: they define what each kernel computes, and run where there is none."""

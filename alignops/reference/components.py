@@ -1,7 +1,7 @@
-"""What the references of all component ops share: accumulation type, validity, masked similarities.
+"""Shared by the references of the component ops: accumulation type, masks, dense similarities.
 
 A batch of components is (B, N, D) with an optional (B, N) bool mask, True = valid. The values of
-invalid components are never read: they may be NaN.
+invalid components are never read and may be NaN.
 """
 
 import torch
@@ -9,23 +9,23 @@ from torch import Tensor
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The type in which an op accumulates: float32 for 16-bit inputs, else their own."""
+    """Accumulation type of an op: float32 for 16-bit inputs, else the inputs' type."""
     return torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
 
 
 def accumulated(components: Tensor, mask: Tensor | None) -> Tensor:
-    """Components in their accumulation type, with zeros where the mask is False."""
+    """Components in the accumulation type, zero where the mask is False."""
     components = components.to(accumulation_dtype(components.dtype))
     return components if mask is None else components.masked_fill(~mask.unsqueeze(-1), 0)
 
 
 def valid(components: Tensor, mask: Tensor | None) -> Tensor:
-    """The mask itself, or (B, N) of True where there is none."""
+    """The mask, or (B, N) of True if it is None."""
     return components.new_ones(components.shape[:-1], dtype=torch.bool) if mask is None else mask
 
 
 def pairwise(x: Tensor, y: Tensor) -> Tensor:
-    """The dense tensor of similarities that the kernels never build: (Bx, By, N, M)."""
+    """Dense similarities (Bx, By, N, M), which the kernels never build."""
     return torch.einsum("ikd,jld->ijkl", x, y)
 
 

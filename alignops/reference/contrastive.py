@@ -1,4 +1,4 @@
-"""MosaiCLIP's loss of images with several texts each (arXiv 2305.13812).
+"""MosaiCLIP's contrastive loss, several texts per image (arXiv 2305.13812).
 
 Shapes: image (B, D), text (T, D), image_index (T,) int64 in [0, B), text_is_positive (T,) bool or
 None, logit_scale (). With z[i, k] = logit_scale <image[i], text[k]>, p(k) = image_index[k], and the
@@ -7,7 +7,7 @@ weights below:
     loss = sum_k of_image[k] (row[p(k)] - z[p(k), k]) + of_text[k] (col[k] - z[p(k), k])
     row[i] = logsumexp_k z[i, k]        col[k] = logsumexp_i z[i, k]
 
-A text that weighs nothing is in the sum too: 0 * NaN is NaN.
+Texts of weight 0 stay in the sum, so that a NaN propagates.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from alignops.reference.components import accumulated
 
 
 class Weights(NamedTuple):
-    """What stands before the terms of each text, half of it for either direction; no gradient."""
+    """Weight of each text's terms, one half per direction; no gradient."""
 
     of_row: Tensor  # (B,), the sum of `of_image` over the texts of an image
     of_image: Tensor  # (T,)
@@ -29,7 +29,7 @@ class Weights(NamedTuple):
 def weights(
     like: Tensor, image_index: Tensor, text_is_positive: Tensor | None, reduction: str
 ) -> Weights:
-    """Of all texts, as many images, and in the type, as `like` (B,) has."""
+    """Weights of all texts, in the type of `like` (B,), which has one value per image."""
     if text_is_positive is None:
         positive = like.new_ones(image_index.shape)
     else:
@@ -45,7 +45,7 @@ def weights(
 
 
 def total(weights: Weights, row: Tensor, col: Tensor, own: Tensor, image_index: Tensor) -> Tensor:
-    """The loss, from the denominators and `own` (T,), each text's logit with its image."""
+    """Combine denominators and `own` (T,), each text's logit with its image, into the loss."""
     of_images = weights.of_image * (row.index_select(0, image_index) - own)
     return (of_images + weights.of_text * (col - own)).sum()
 
@@ -58,7 +58,7 @@ def multi_positive_contrastive_loss(
     logit_scale: Tensor,
     reduction: str = "mean",
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(loss (), row (B,), col (T,)); the backward takes the last two."""
+    """(loss (), row (B,), col (T,)); the backward needs row and col."""
     z = logit_scale * (accumulated(image, None) @ accumulated(text, None).mT)
     row, col = torch.logsumexp(z, 1), torch.logsumexp(z, 0)
     own = z[image_index, torch.arange(len(text), device=text.device)]

@@ -1,4 +1,4 @@
-"""What PowerCLIP (arXiv 2511.23170) approximates: an enumeration of all subsets of regions.
+"""The similarity over all subsets of regions that PowerCLIP (arXiv 2511.23170) approximates.
 
 Shapes: regions (Bi, M, D) with M <= 20, phrases (Bt, K, D); s[m, B] = <region m, phrase B>, and for
 a subset A of the regions Q[A, B] = sum over m in A of s[m, B]; the empty subset counts.
@@ -8,8 +8,8 @@ a subset A of the regions Q[A, B] = sum over m in A of s[m, B]; the empty subset
     B], 0)
 
 An invalid region counts as a row of zeros, which leaves the mean over subsets unchanged. A pair
-without a valid region or without a valid phrase scores 0 with zero gradient. Among equals the
-lowest phrase takes the gradient.
+without a valid region or without a valid phrase scores 0 with zero gradient. On a tie the lowest
+phrase takes the gradient.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from alignops.reference.components import accumulated, pairwise, pairwise_backward, valid
 
-# Subsets enumerated at a time: the memory of a pair is this times K, whatever M is.
+# Subsets enumerated at a time. A pair takes this times K values of memory, whatever M is.
 _CHUNK = 256
 
 
@@ -52,7 +52,7 @@ def exact_powerset_similarity_backward(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of regions and phrases.
 
-    That of s[m, B] is the share of subsets that hold m and are won by B.
+    The gradient of s[m, B] is the share of subsets that contain m and that phrase B wins.
     """
     x, y = accumulated(regions, region_mask), accumulated(phrases, phrase_mask)
     s = pairwise(x, y)
@@ -72,7 +72,7 @@ def exact_powerset_similarity_backward(
 
 
 def _subsets(s: Tensor) -> Iterator[Tensor]:
-    """All subsets of the M regions as rows of zeros and ones, `_CHUNK` at a time: (chunk, M)."""
+    """Yield all subsets of the M regions as rows of zeros and ones, (chunk, M)."""
     regions = s.shape[-2]
     bit = torch.arange(regions, device=s.device)
     for codes in torch.arange(2**regions, device=s.device).split(_CHUNK):  # type: ignore[no-untyped-call]

@@ -1,11 +1,11 @@
-"""FGM, the fine-grained matching of ComAlign (arXiv 2409.08206) and FILIP: mean of maxima.
+"""FILIP similarity, late interaction, MaxSim in both directions (arXiv 2111.07783); ComAlign's FGM.
 
 Shapes: x (Bx, N, D), y (By, M, D), masks (Bx, N) and (By, M); s[i, j, k, l] = <x[i, k], y[j, l]>.
 
     x_to_y[i, j] = mean over valid k of max over valid l of s[i, j, k, l]
     y_to_x[i, j] = mean over valid l of max over valid k of s[i, j, k, l]
 
-A pair without a valid component on either side scores 0 with zero gradient. Among equals the lowest
+A pair in which either side has no valid component scores 0 with zero gradient. On a tie the lowest
 index takes the gradient. A NaN in a valid component propagates.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alignops.reference.components import accumulated, pairwise, pairwise_backward, valid
 
-# Of the empty tensors where no winners are saved: a compiler need not ask for sizes then.
+# Type of the empty tensors if no winners are saved: a compiler then needs no guard on sizes.
 NOTHING_SAVED = torch.uint8
 
 
@@ -34,9 +34,9 @@ def fgm_similarity(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Both directions (Bx, By), and the winners: over l (Bx, By, N), and over k (Bx, By, M).
 
-    The winner of an invalid component, or of one with nothing to match, is meaningless, but the
-    index of a component: the backward refuses others. With `save_argmax=False` both index tensors
-    are empty.
+    The winner of an invalid component, or of one without candidates, is meaningless but always in
+    range: the backward refuses other indices. With `save_argmax=False` both index tensors are
+    empty.
     """
     x_valid, y_valid = valid(x, x_mask), valid(y, y_mask)
     s = pairwise(accumulated(x, x_mask), accumulated(y, y_mask))
@@ -74,7 +74,7 @@ def fgm_similarity_backward(
     x_argmax: Tensor,
     y_argmax: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of x and y: a winner hands its share of the mean to both components that met."""
+    """Gradients of x and y: each maximum passes its share of the mean to both its components."""
     x_valid, y_valid = valid(x, x_mask), valid(y, y_mask)
     pair_valid = x_valid[:, None, :, None] & y_valid[None, :, None, :]
     x_share = grad_x_to_y / x_valid.sum(-1).clamp(min=1)[:, None]

@@ -6,7 +6,7 @@ over valid i and j.
     row[i] = log sum over valid j of exp(s[i, j])
     col[j] = log sum over valid i of exp(s[i, j])
 
-The logsumexp of nothing, and so of an invalid row or column, is -inf with zero gradient.
+An empty logsumexp, and so that of an invalid row or column, is -inf and has zero gradient.
 """
 
 import torch
@@ -34,9 +34,9 @@ def similarity_logsumexp_backward(
     row: Tensor,
     col: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of x, y and scale; row and col are the forward's results."""
+    """Gradients of x, y and scale; row and col are results of the forward."""
     s = _similarities(x, y, scale, x_mask, y_mask)
-    # exp(-inf - (-inf)) is NaN: an invalid pair has weight 0, a NaN of a valid one stays.
+    # exp(-inf - (-inf)) is NaN: give invalid pairs weight 0, and keep the NaN of a valid one.
     pair_valid = _pair_valid(x, y, x_mask, y_mask)
     of_row = grad_row[:, None] * torch.exp(s - row[:, None])
     of_col = grad_col * torch.exp(s - col)

@@ -11,7 +11,7 @@ Both follow from one exponential, e = exp(-|s| / tau), which never overflows:
     tau * softplus(s / tau)        = max(s, 0) + tau * log1p(e)
     tau * logcosh(s / (2 tau))     = tau * softplus(s / tau) - s/2 - tau * log 2
 
-Where |s| < tau / 2 the second line would cancel: logcosh is log1p(cosh - 1) there.
+Where |s| < tau / 2 the second line would cancel; there logcosh is log1p(cosh - 1).
 
 A pair without a valid region or without a valid phrase scores 0 with zero gradient.
 """
@@ -78,9 +78,9 @@ def _similarities(
 
 
 def _aggregate(s: Tensor, region_valid: Tensor, tau: float, zeta: float) -> tuple[Tensor, Tensor]:
-    """Per node (Bi, Bt, K): the sums over valid regions inside NLA-T1 and NLA-T2."""
+    """Sums over valid regions inside NLA-T1 and NLA-T2, for each node (Bi, Bt, K)."""
     near = s.abs() < tau / 2
-    # Autograd goes through both branches: that of small s must be finite for all.
+    # Autograd differentiates both branches: the one for small s must be finite for all s.
     cosh_minus_1 = 2 * torch.sinh((s / (4 * tau)).clamp(-1, 1)) ** 2
     log1p = torch.log1p(torch.where(near, cosh_minus_1, torch.exp(-s.abs() / tau)))
     upper = torch.where(near, s / 2, s.clamp(min=0)) + tau * log1p

@@ -1,13 +1,13 @@
-"""SCAN's matching (arXiv 1803.08024) as AAHR uses it for relations between instances.
+"""SCAN's similarity (arXiv 1803.08024) as AAHR uses it for relations between instances.
 
-Shapes: x (Bx, N, D), y (By, M, D), masks (Bx, N) and (By, M), and with the cosine of two components
-c[i, j, k, l] = leaky_relu(cos(x[i, k], y[j, l])) over valid k and l:
+Shapes: x (Bx, N, D), y (By, M, D), masks (Bx, N) and (By, M). With c[i, j, k, l] =
+leaky_relu(cos(x[i, k], y[j, l])) over valid k and l:
 
     x_to_y[i, j] = mean over k of max over l of c[i, j, k, l] / norm over k of c[i, j, :, l]
     y_to_x[i, j] = mean over l of max over k of c[i, j, k, l] / norm over l of c[i, j, k, :]
 
-A pair without a valid component on either side scores 0, and so does what has norm 0. A NaN in a
-valid component propagates.
+A pair in which either side has no valid component scores 0. A component, or a row or column of c,
+of norm 0 contributes 0. A NaN in a valid component propagates.
 """
 
 import math
@@ -39,15 +39,15 @@ def scan_similarity(
 
 
 def next_to_one(components: Tensor) -> Tensor:
-    """Components times the power of two that brings the largest value of each next to 1.
+    """Scale each component by the power of two that brings its largest value close to 1.
 
-    No square overflows or vanishes then. Only subnormal values may lose digits.
+    Then no square overflows or underflows. Only subnormal values may lose digits.
     """
     if components.shape[-1] == 0:
         return components
     largest = components.detach().abs().amax(-1, keepdim=True)
     exponent = torch.frexp(largest.to(accumulation_dtype(components.dtype))).exponent
-    # Bounded, so that neither power has to be a subnormal number.
+    # Bounded, so that neither power is subnormal.
     limit = -round(math.log2(torch.finfo(components.dtype).tiny)) - 1
     return components * torch.exp2(-exponent.clamp(-limit, limit).to(torch.float64)).to(
         components.dtype
@@ -60,7 +60,7 @@ def _normalised(components: Tensor) -> Tensor:
 
 
 def _inverse(squares: Tensor) -> Tensor:
-    """1 / sqrt; 0 of 0."""
+    """1 / sqrt(squares), and 0 where a square is 0."""
     return torch.where(squares == 0, 0, squares.rsqrt())
 
 

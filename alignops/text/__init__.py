@@ -1,8 +1,8 @@
 """Captions to structure: graphs of entities and relations, and phrases.
 
-`rules/` holds what the parser knows, `negatives/` what false captions are made of. This room
-imports nothing of the library but `cache_folder`, and no tensor; only `rules/` imports spaCy, when
-the first caption is parsed.
+`rules/` holds the parser's rules, `negatives/` builds false captions. This package imports no
+tensors, and nothing else of the library but `cache_folder`; only `rules/` imports spaCy, when the
+first caption is parsed.
 """
 
 from alignops.text.graph import Entity, Relation, SceneGraph

@@ -1,9 +1,9 @@
 """Parses on disk, so that no caption is parsed twice.
 
-A cache is a folder with one SQLite file per parser, and in it a table per structure. Every batch is
-one transaction, so that processes may share the folder of a local file system and be killed at any
+A cache is a folder with one SQLite file per parser, which holds a table per structure. Each batch
+is one transaction, so processes may share the folder on a local file system and be killed at any
 time. A cache that fails costs time, never a result: a damaged file is deleted, a damaged row is
-parsed again, one that cannot be opened is left alone. Each of these is a warning.
+parsed again, a file that cannot be opened is left alone. Each of these warns.
 """
 
 import json
@@ -24,25 +24,25 @@ Result = TypeVar("Result")
 Row = tuple[bytes, int, bytes]
 """Key of a caption, checksum of what follows, structure as JSON."""
 
-# Of another process: it holds the file for milliseconds, on a busy disk for longer.
+# Another process holds the file for milliseconds, or longer on a busy disk.
 _SECONDS_TO_WAIT = 60.0
 # SQLite before 3.32 takes at most 999.
 _KEYS_PER_QUERY = 900
 
 
 class ParseCache(Generic[T]):
-    """The captions that the installed parser has parsed into one structure.
+    """Parses into one structure by the installed parser.
 
     Attributes:
         path: the file.
     """
 
     def __init__(self, folder: Path, structure: Structure[T]) -> None:
-        """Name the file; nothing is read or written.
+        """Describe the cache; reads and writes nothing.
 
         Args:
-            folder: made when first used.
-            structure: what is kept.
+            folder: created on first use.
+            structure: the structure to store.
 
         Raises:
             ImportError: no English spaCy model is installed.
@@ -52,10 +52,10 @@ class ParseCache(Generic[T]):
         self._is_usable = True
 
     def read(self, captions: Iterable[str]) -> dict[str, T]:
-        """Look captions up; those that are not there are left out.
+        """Look captions up; the result lacks those that are not cached.
 
         Warns:
-            UserWarning: the file, or a part of it, cannot be used.
+            UserWarning: the file or a part of it cannot be used.
         """
         wanted = {_key(caption): caption for caption in captions}
         rows = self._with_file(lambda file: list(self._select(file, list(wanted)))) or []
@@ -65,7 +65,7 @@ class ParseCache(Generic[T]):
         return {wanted[key]: self._structure.decode(json.loads(text)) for key, text in sound}
 
     def write(self, parses: Mapping[str, T]) -> None:
-        """Keep what a batch of captions was parsed into: all of it, or nothing.
+        """Store the parses of a batch of captions, all or none.
 
         Warns:
             UserWarning: the file cannot be used.
@@ -91,7 +91,7 @@ class ParseCache(Generic[T]):
             file.executemany(query, rows)
 
     def _with_file(self, act: Callable[[sqlite3.Connection], Result]) -> Result | None:
-        """Open the file and act on it; None where that fails."""
+        """Open the file and call `act` on it; None if that fails."""
         if not self._is_usable:
             return None
         try:
@@ -118,7 +118,7 @@ class ParseCache(Generic[T]):
 
     def _delete(self) -> None:
         journal = self.path.with_name(f"{self.path.name}-journal")
-        for path in (journal, self.path):  # a journal must not meet a file that it is not of
+        for path in (journal, self.path):  # a journal must never meet another file
             with suppress(OSError):
                 path.unlink()
 

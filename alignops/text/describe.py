@@ -1,4 +1,4 @@
-"""What `alignops text` prints: what the trainers see in a caption."""
+"""The output of `alignops text`: what the trainers extract from a caption."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,18 +22,18 @@ def describe(
     negatives: int = 6,
     seed: int = 0,
 ) -> Iterator[str]:
-    """Yield lines: each caption, below it its structure and what MosaiCLIP makes of it.
+    """Yield lines: each caption, followed by its structure and MosaiCLIP's texts for it.
 
     Args:
         captions: English captions.
-        vocabulary: JSON file with the words of the negatives; None = those of the captions.
-        positives: most sub-graphs.
-        negatives: most hard negatives.
-        seed: of their draws.
+        vocabulary: JSON file with words for the negatives; None = the words of the captions.
+        positives: largest number of sub-graphs.
+        negatives: largest number of hard negatives.
+        seed: seed of the draws.
 
     Raises:
         FileNotFoundError: there is no such vocabulary.
-        ValueError: it is no vocabulary.
+        ValueError: the file is no vocabulary.
     """
     graphs = parse_captions(captions)
     words = Vocabulary.load(vocabulary) if vocabulary else Vocabulary.from_graphs(graphs)

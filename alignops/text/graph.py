@@ -1,7 +1,7 @@
 """The structure of one caption: entities with attributes, and relations between them.
 
-The one type that the parser returns, the scenes carry as their ground truth, and every method
-consumes. It knows no parser and no tensor.
+The parser returns this type, the scenes have it as their ground truth, and every method consumes
+it. It depends on no parser and no tensor.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Entity:
 
     Attributes:
         noun: head noun, with its compounds ("fire hydrant").
-        attributes: adjectives in the order in which they are written.
-        span: character range [start, end) in the caption, or None where there is no caption.
-        count: how many, where a number says so ("two dogs"); no part of `phrase`.
+        attributes: adjectives in written order.
+        span: character range [start, end) in the caption; None without a caption.
+        count: number of things, if the caption gives one ("two dogs"); not part of `phrase`.
     """
 
     noun: str
@@ -52,6 +52,6 @@ class SceneGraph:
     relations: tuple[Relation, ...] = ()
 
     def relation_phrase(self, relation: Relation) -> str:
-        """Put a relation in words, with both entities in full: "red circle above blue square"."""
+        """Put a relation in words, with both entities: "red circle above blue square"."""
         subject, object_ = self.entities[relation.subject], self.entities[relation.object]
         return f"{subject.phrase} {relation.predicate} {object_.phrase}"

@@ -14,13 +14,13 @@ from alignops.text.structures import GRAPHS, PHRASES, Structure
 T = TypeVar("T")
 Cache = str | Path | Literal[False] | None
 
-# Captions parsed together, and kept together.
+# Captions parsed and cached together.
 BATCH = 256
-# A process takes seconds to start, which is time for thousands of captions.
+# A process takes seconds to start, the time of thousands of captions.
 LEAST_PER_PROCESS = 4096
-# This process decodes and keeps what the others parse: beyond about so many, they wait for it.
+# This process decodes and caches what the workers parse. More workers than this wait for it.
 MOST_PROCESSES = 16
-# Fewer captions are parsed within seconds, where a progress bar would only flicker.
+# Fewer captions take seconds, too short for a progress bar.
 MANY = 10_000
 
 
@@ -29,23 +29,23 @@ def parse_captions(
 ) -> list[SceneGraph]:
     """Extract the entities and relations of each caption.
 
-    spaCy and its model are loaded when there is a caption to parse, once per process. A caption
-    that stands there twice is parsed once.
+    Each process loads spaCy and its model once, when it has a caption to parse. Repeated captions
+    are parsed once.
 
     Args:
         captions: English captions. An empty or blank one gives an empty graph.
-        processes: most worker processes; None = one per processor, up to 16. Captions that are too
-            few to be worth the seconds of their start are parsed in this process.
-        cache: folder where graphs are kept and looked up, by caption and parser; None = "parses" in
-            the user's cache (`alignops.cache_folder`), False = no cache. Every batch is kept as
-            soon as it is parsed.
+        processes: largest number of worker processes; None = one per processor, up to 16. Workers
+            take seconds to start, so few captions are parsed in this process.
+        cache: folder that stores graphs by caption and parser; None = "parses" in the user's cache
+            (`alignops.cache_folder`), False = no cache. Each batch is stored as soon as it is
+            parsed.
 
     Returns:
-        One graph per caption, in the same order, the same for any number of processes.
+        One graph per caption, in order; the result does not depend on `processes`.
 
     Raises:
-        TypeError: `captions` is a single string, or one of them is not a string.
-        ValueError: `processes` is less than 1, or a caption is no Unicode text.
+        TypeError: `captions` is a single string, or an item is not a string.
+        ValueError: `processes` is less than 1, or a caption is not Unicode text.
         ImportError: no English spaCy model is installed.
 
     Warns:
@@ -57,7 +57,7 @@ def parse_captions(
 def find_phrases(
     captions: Sequence[str], *, processes: int | None = None, cache: Cache = None
 ) -> list[tuple[Phrase, ...]]:
-    """List the phrases of captions, the whole of each among them.
+    """List the phrases of each caption, the whole caption among them.
 
     Args:
         captions: English captions.
@@ -65,11 +65,14 @@ def find_phrases(
         cache: as for `parse_captions`.
 
     Returns:
-        Per caption its phrases by their begin, the longer first; no two have the same span. None
-        for a caption without words.
+        The phrases of each caption by start, longer ones first; no two have the same span. A
+        caption without words has none.
 
     Raises:
-        TypeError, ValueError, ImportError: as for `parse_captions`, which warns alike.
+        TypeError, ValueError, ImportError: as for `parse_captions`.
+
+        s:
+        UserWarning: as for `parse_captions`.
     """
     return _parse(PHRASES, captions, processes, cache)
 
@@ -93,7 +96,7 @@ def _parse(
 def _parse_new(
     structure: Structure[T], captions: Sequence[str], processes: int | None
 ) -> Iterator[dict[str, T]]:
-    """Yield what batches of captions are parsed into, with a progress bar for many."""
+    """Yield the parses of batches of captions, with a progress bar for many."""
     batches = [captions[start : start + BATCH] for start in range(0, len(captions), BATCH)]
     most = processes or min(available_processors(), MOST_PROCESSES)
     count = min(most, len(captions) // LEAST_PER_PROCESS)
@@ -120,7 +123,7 @@ def _folder(cache: str | Path | None) -> Path:
 
 
 def _has_surrogates(caption: str) -> bool:
-    """Tell what UTF-8 cannot write, and so spaCy not read; JSON from the web may hold it."""
+    """Detect text that UTF-8 cannot encode and spaCy cannot read; JSON from the web may hold it."""
     return any("\ud800" <= character <= "\udfff" for character in caption)
 
 

@@ -9,8 +9,8 @@ class Phrase(NamedTuple):
     """A node of a caption's phrase tree.
 
     Attributes:
-        label: its kind.
-        span: first character and one past the last, in the caption; no punctuation at its ends.
+        label: kind of phrase.
+        span: character range [start, end) in the caption, without punctuation at its ends.
     """
 
     label: Label

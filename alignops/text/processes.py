@@ -1,8 +1,8 @@
 """Captions parsed by several processes at once.
 
-A process is a fresh interpreter that runs `serve`: it gets a line with the JSON of a batch of
-captions, and answers with a line of what they were parsed into. Unlike those of `multiprocessing`,
-it does not run the caller's script once more, so that the caller needs no guard against that.
+Each process is a fresh interpreter that runs `serve`: it reads a batch of captions as a line of
+JSON and answers with a line of parses. Unlike `multiprocessing`, it does not re-run the caller's
+script, so the caller needs no `__main__` guard.
 """
 
 import json
@@ -35,10 +35,10 @@ def available_processors() -> int:
 def parse_in_processes(
     structure: Structure[T], batches: Sequence[Sequence[str]], processes: int
 ) -> Iterator[list[T]]:
-    """Yield what each batch is parsed into, in the order of the batches.
+    """Yield the parses of each batch, in the order of the batches.
 
     Raises:
-        RuntimeError: a process ended before its time; it says why on stderr.
+        RuntimeError: a process ended early; its stderr says why.
     """
     with ExitStack() as stack:
         idle: SimpleQueue[_Worker[T]] = SimpleQueue()
@@ -52,13 +52,13 @@ def parse_in_processes(
             finally:
                 idle.put(worker)
 
-        # A thread for each process, to wait for its answers.
+        # One thread per process waits for its answers.
         yield from stack.enter_context(ThreadPoolExecutor(processes)).map(parse, batches)
 
 
 def serve(name: str) -> None:
-    """Parse the batches on standard input into the structure of that name, until its end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller has it too, and closes our input
+    """Parse batches from standard input into the structure `name`, until end of file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller gets it too, and closes our input
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     structure = STRUCTURES[name]
     for line in sys.stdin.buffer:
@@ -68,7 +68,7 @@ def serve(name: str) -> None:
 
 
 class _Worker(Generic[T]):
-    """A process that parses a batch at a time."""
+    """A process that parses one batch at a time."""
 
     def __init__(self, structure: Structure[T]) -> None:
         self._structure = structure
@@ -90,7 +90,7 @@ class _Worker(Generic[T]):
     def _ask(self, question: bytes) -> bytes:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        with suppress(BrokenPipeError):  # it has no answer then
+        with suppress(BrokenPipeError):  # the missing answer is reported later
             self._process.stdin.write(question)
             self._process.stdin.flush()
         return self._process.stdout.readline()
@@ -104,6 +104,6 @@ class _Worker(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the input of the process, which ends it."""
+        """End the process by closing its input."""
         with suppress(BrokenPipeError):
             self._process.__exit__(kind, error, traceback)

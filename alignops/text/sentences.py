@@ -1,8 +1,8 @@
-"""Graphs to sentences, for texts that no one wrote: sub-graphs and their negatives."""
+"""Graphs to sentences, for sub-graphs and their negatives."""
 
 from alignops.text.graph import Entity, SceneGraph
 
-# Nouns that take no "a", besides those in -s.
+# Nouns without an article, besides those in -s.
 UNCOUNTED = frozenset(
     {"people", "men", "women", "children", "feet", "teeth", "geese", "mice", "sheep", "cattle"}
     | {"police", "food", "water", "grass", "snow", "sand", "wood", "metal", "fruit", "bread"}
@@ -15,11 +15,11 @@ UNCOUNTED = frozenset(
 def sentence(graph: SceneGraph) -> str:
     """Put a graph in words.
 
-    Entities are "{attributes} {object}", relations "{N1} {relation} {N2}" (MosaiCLIP, section 3),
-    with articles, so that they read as English: "a small red circle above a blue square".
+    Entities become "{attributes} {object}", relations "{N1} {relation} {N2}" (MosaiCLIP, section
+    3), plus articles, so that they read as English: "a small red circle above a blue square".
 
     Args:
-        graph: with relations, an entity outside of all of them is not mentioned.
+        graph: if it has relations, entities outside them are not mentioned.
     """
     if not graph.relations:
         return " and ".join(_introduced(entity) for entity in graph.entities)
@@ -40,7 +40,7 @@ def sentence(graph: SceneGraph) -> str:
 
 
 def _introduced(entity: Entity) -> str:
-    """Put "a" or "an" before an entity, unless it is a plural or cannot be counted."""
+    """Put "a" or "an" before an entity, unless it is plural or uncountable."""
     last = entity.noun.rsplit(" ", 1)[-1]
     is_plural = last.endswith("s") and not last.endswith(("ss", "us", "is"))
     if is_plural or last in UNCOUNTED:

@@ -1,4 +1,4 @@
-"""The two structures that captions are parsed into: how to find one, and to write it as JSON."""
+"""The two structures of a caption, graph and phrases: how to parse each, and its JSON form."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from alignops.text.phrase import Phrase
 
 T = TypeVar("T")
 
-# To be raised when `encode` gives another form, or an old one another meaning.
+# Increase it when `encode` changes its output, or an old output changes its meaning.
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Structure(Generic[T]):
-    """One of the structures.
+    """A structure that captions are parsed to.
 
     Attributes:
-        name: of the structure.
-        parse: finds it in each caption of a batch; the first call loads spaCy.
-        encode: turns it into lists, strings and numbers.
-        decode: undoes `encode`, also after a way through JSON.
+        name: name of the structure.
+        parse: parses a batch of captions; the first call loads spaCy.
+        encode: converts to lists, strings and numbers.
+        decode: inverts `encode`, also after a round trip through JSON.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The parts of a scene graph that MosaiCLIP takes for positives: one object, or two related ones.
+"""Sub-graphs that MosaiCLIP uses as positives: one object, or two related ones.
 
 Objects keep all their attributes.
 """

@@ -1,8 +1,8 @@
-"""Ctrl-C between steps rather than within one."""
+"""Ctrl-C that takes effect between steps."""
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 
@@ -11,13 +11,13 @@ class Interrupted(KeyboardInterrupt):
 
 
 class InterruptGuard:
-    """Remembers SIGINT and SIGTERM while it is entered, so that the loop can finish its step.
+    """Defers SIGINT and SIGTERM inside the `with` block until the step is finished.
 
-    A second signal is obeyed at once. Outside the main thread, which alone can take signals, it
-    remembers nothing.
+    A second signal takes effect at once. Outside the main thread, which alone receives signals, it
+    does nothing.
 
     Attributes:
-        asked: whether a signal has come.
+        asked: whether a signal has arrived.
     """
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,12 +33,7 @@ class InterruptGuard:
                 self._before[number] = signal.signal(number, self._remember)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Give the signals back."""
         for number, handler in self._before.items():
             # None: one that C set, which Python cannot set again.

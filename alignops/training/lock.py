@@ -7,7 +7,6 @@ import socket
 import warnings
 import weakref
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 _NAME = ".lock"
@@ -59,12 +58,7 @@ class RunLock:
         _held.add(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Let go."""
         if self._file is not None:
             self._file.truncate(0)

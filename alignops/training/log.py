@@ -5,7 +5,6 @@ import math
 import os
 import threading
 from pathlib import Path
-from types import TracebackType
 
 from alignops.atomic_files import replacing_file
 from alignops.progress import open_progress
@@ -37,20 +36,15 @@ class Log:
         self._progress.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Close the files."""
-        self._progress.__exit__(kind, error, traceback)
+        self._progress.__exit__(*raised)
         self._file.close()
         try:
             with explaining_full_disk(self._path):
                 self._board.close()
         except OSError:
-            if error is None:
+            if raised[1] is None:
                 raise
         finally:
             threading.excepthook = self._report_thread

@@ -16,7 +16,8 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> AdamW:
         {"params": [w for w in weights if w.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},
     ]
-    # Fused: a kernel a step instead of several a weight, which a small model on a CPU would feel.
+    # Fused: one kernel per step instead of several per weight, which dominate for a small model on
+    # a CPU.
     return AdamW(groups, lr=config.lr, betas=(0.9, config.beta2), fused=True)
 
 

@@ -1,4 +1,4 @@
-"""All that a training goes on from: tensors as safetensors, numbers as JSON, nothing that runs.
+"""State to resume a training from: tensors as safetensors, numbers as JSON, no executable code.
 
 A state holds what the steps have changed. What the configuration decides (learning rate, decay,
 the schedule's shape) is not in it, so a training can go on with other settings.

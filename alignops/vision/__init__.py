@@ -1,1 +1,1 @@
-"""Image to structure: boxes, and the parts of an image that they cut out."""
+"""Images to structure: boxes, masks and the regions that they cover."""

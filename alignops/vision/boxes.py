@@ -1,4 +1,4 @@
-"""Boxes: from a detector's file or a fixed grid, joined into relations, cut out of the image."""
+"""Boxes from detections or a fixed grid, pairs of them as relations, and crops."""
 
 import json
 from math import isfinite
@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float32]
 
 
 class Boxes(NamedTuple):
-    """Boxes of one image.
+    """The boxes of one image.
 
     Attributes:
         xyxy: float32 (n, 4): x0, y0, x1, y1 in pixels.
@@ -24,16 +24,16 @@ class Boxes(NamedTuple):
     scores: FloatArray
 
     def best(self, limit: int) -> "Boxes":
-        """Keep the `limit` boxes of the highest score, highest first, earlier ones on a tie."""
+        """Keep the `limit` highest-scoring boxes, highest first; on a tie, the earlier ones."""
         order = np.argsort(-self.scores, kind="stable")[:limit]
         return Boxes(self.xyxy[order], self.scores[order])
 
 
 def relation_boxes(boxes: FloatArray, scores: FloatArray, limit: int) -> Boxes:
-    """Propose the boxes of relations: the smallest box around each pair of objects.
+    """Propose boxes of relations: the smallest box around each pair of objects.
 
-    ComAlign (arXiv 2409.08206): a pair's score is the product of its objects' scores, and the best
-    are kept.
+    A pair scores the product of its objects' scores; the best pairs are kept (ComAlign, arXiv
+    2409.08206).
 
     Args:
         boxes: (n, 4) xyxy in pixels.
@@ -48,9 +48,9 @@ def relation_boxes(boxes: FloatArray, scores: FloatArray, limit: int) -> Boxes:
     """
     _check_boxes(boxes)
     if scores.shape != (len(boxes),):
-        raise ValueError(f"scores: expected shape ({len(boxes)},), got {scores.shape}")
+        raise ValueError(f"scores has shape {scores.shape}; expected ({len(boxes)},)")
     if limit < 0:
-        raise ValueError(f"limit: expected a number >= 0, got {limit}")
+        raise ValueError(f"limit is {limit}; expected a number >= 0")
     first, second = np.triu_indices(len(boxes), k=1)
     low = np.minimum(boxes[first, :2], boxes[second, :2])
     high = np.maximum(boxes[first, 2:], boxes[second, 2:])
@@ -67,7 +67,8 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
             such as "category_id", are ignored.
 
     Returns:
-        Image id, as text, to its boxes, highest score first. An image without detections is absent.
+        Maps an image id, as text, to its boxes, highest score first. Images without detections are
+        absent.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -81,7 +82,8 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(detections, list):
-        raise ValueError(f"{path}: expected a list of detections, got {type(detections).__name__}")
+        kind = type(detections).__name__
+        raise ValueError(f"{path} holds a {kind}; expected a list of detections")
     rows: dict[str, list[tuple[float, ...]]] = {}
     for number, detection in enumerate(detections):
         try:
@@ -92,8 +94,8 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
             rows.setdefault(str(detection["image_id"]), []).append(row)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f'{path}, detection {number}: expected "image_id", "score" and "bbox" of four '
-                f"finite numbers, got {detection}"
+                f'{path}, detection {number} is {str(detection)[:200]}; expected "image_id", '
+                '"score" and "bbox" of four finite numbers'
             ) from error
     tables = {image: np.array(row, dtype=np.float32) for image, row in rows.items()}
     return {
@@ -102,24 +104,24 @@ def load_detections(path: str | Path) -> dict[str, Boxes]:
 
 
 def grid_boxes(width: int, height: int) -> Boxes:
-    """Cover an image with overlapping boxes of two sizes, for when there is no detector.
+    """Cover an image with overlapping boxes of two sizes, for use without a detector.
 
-    The middle two thirds of each side, then 3 x 3 boxes of half of each side, row by row: fixed
-    places that know nothing of the image. All have the score 1, so `relation_boxes` joins the
-    middle with each of the others first.
+    The first box spans the central two thirds of each side; then come 3 x 3 boxes of half of each
+    side, row by row. They do not depend on the image's contents. All have the score 1, so
+    `relation_boxes` pairs the central box with each of the others first.
 
     Args:
-        width: of the image in pixels.
-        height: of the image in pixels.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
 
     Returns:
-        10 boxes, the most that ComAlign takes.
+        10 boxes, the most that ComAlign uses.
 
     Raises:
         ValueError: if a side is not positive.
     """
     if width <= 0 or height <= 0:
-        raise ValueError(f"width, height: expected an image, got {width} x {height} pixels")
+        raise ValueError(f"width x height is {width} x {height}; expected at least one pixel")
     middle = (1 / 6, 1 / 6, 5 / 6, 5 / 6)
     corners = [(x / 4, y / 4) for y in range(3) for x in range(3)]
     boxes = [middle, *((x, y, x + 1 / 2, y + 1 / 2) for x, y in corners)]
@@ -128,11 +130,11 @@ def grid_boxes(width: int, height: int) -> Boxes:
 
 
 def crop_boxes(image: Image.Image, boxes: FloatArray, size: int) -> NDArray[np.uint8]:
-    """Cut boxes out of an image and resize each to a square; the aspect ratio is not kept.
+    """Crop boxes from an image and resize each to a square, without keeping the aspect ratio.
 
     Args:
         image: any mode; converted to RGB.
-        boxes: (n, 4) xyxy in pixels, fractions allowed. What lies outside the image is cut off.
+        boxes: (n, 4) xyxy in pixels, fractions allowed; clipped to the image.
         size: side of the crops in pixels.
 
     Returns:
@@ -143,13 +145,13 @@ def crop_boxes(image: Image.Image, boxes: FloatArray, size: int) -> NDArray[np.u
     """
     _check_boxes(boxes)
     if size <= 0:
-        raise ValueError(f"size: expected a number of pixels > 0, got {size}")
+        raise ValueError(f"size is {size}; expected a number of pixels > 0")
     limits = np.array([image.width, image.height] * 2, dtype=np.float32)
     inside = np.clip(boxes, 0, limits)
     empty = (inside[:, :2] >= inside[:, 2:]).any(axis=1)
     if empty.any():
         raise ValueError(
-            f"boxes: {boxes[empty][0].tolist()} has no area inside an image of "
+            f"boxes has {boxes[empty][0].tolist()}; expected an area inside the image of "
             f"{image.width} x {image.height} pixels"
         )
     rgb = image.convert("RGB")
@@ -161,4 +163,4 @@ def crop_boxes(image: Image.Image, boxes: FloatArray, size: int) -> NDArray[np.u
 
 def _check_boxes(boxes: FloatArray) -> None:
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes: expected shape (n, 4), got {boxes.shape}")
+        raise ValueError(f"boxes has shape {boxes.shape}; expected (n, 4)")

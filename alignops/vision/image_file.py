@@ -1,4 +1,4 @@
-"""An image file as every method sees it: upright, on white, 8 bits of red, green and blue."""
+"""Reading of image files, for all methods alike: upright, on white, 8-bit RGB."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 READING = "upright, on white, 8 bits a channel, 16 bits rounded"
-"""What `read_image` does; part of the key of whatever is computed from images."""
+"""Version of `read_image`; part of the key of everything computed from images."""
 
 _ORIENTATION = 0x0112
-# What turns an image upright, by the EXIF orientation it has.
+# Operation that turns an image upright, by EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -24,10 +24,10 @@ _TURNS = {
 
 
 def read_image(path: Path) -> Image.Image:
-    """Read an image, whatever its file holds, as RGB.
+    """Read an image of any format and mode as RGB.
 
-    It is turned as its EXIF orientation says, laid on white where it is transparent, and has its 16
-    bits a channel rounded to 8. Of several frames it is the first.
+    Applies the EXIF orientation, puts transparent images on white, rounds 16-bit channels to 8, and
+    takes the first of several frames.
 
     Raises:
         ValueError: the file is missing or broken, too large for Pillow's limit, or holds numbers
@@ -42,9 +42,9 @@ def read_image(path: Path) -> Image.Image:
 
 
 def find_fault(path: Path) -> str | None:
-    """Say why `read_image` could not read a file, or None.
+    """Say why `read_image` cannot read a file; None if it can.
 
-    A JPEG is decoded at an eighth of its size: that reads the whole file at half the cost.
+    A JPEG is decoded at an eighth of its size, which reads the whole file at half the cost.
     """
     if not path.is_file():
         return "missing"
@@ -59,12 +59,12 @@ def find_fault(path: Path) -> str | None:
 
 
 def read_labels(path: Path) -> NDArray[np.generic]:
-    """Read an image of labels: (height, width), integer or bool, turned as `read_image` does.
+    """Read an image of labels: (height, width), integer or bool, upright as in `read_image`.
 
-    A palette's labels are its indices, whatever their colours.
+    The labels of a palette image are its indices, whatever their colours.
 
     Raises:
-        ValueError: the file is missing or broken, or has more than one number per pixel.
+        ValueError: the file is missing or broken, or has several channels.
     """
     try:
         with Image.open(path) as image:
@@ -78,9 +78,9 @@ def read_labels(path: Path) -> NDArray[np.generic]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    image.load()  # Pillow turns a TIFF by itself here, and forgets its orientation
+    image.load()  # here Pillow turns a TIFF itself, and drops its orientation
     orientation = None
-    with suppress(Exception):  # broken EXIF data are common, and no fault of the picture
+    with suppress(Exception):  # broken EXIF data are common and do not affect the pixels
         orientation = image.getexif().get(_ORIENTATION)
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
@@ -93,7 +93,7 @@ def _require_known_white(image: Image.Image) -> None:
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Round 16 bits of grey, which Pillow would cut off at 255; colours it reduces by itself."""
+    """Round 16-bit grey, which Pillow would clip at 255; Pillow converts 16-bit colours itself."""
     if not image.mode.startswith("I"):
         return image
     grey = np.asarray(image).astype(np.int64)

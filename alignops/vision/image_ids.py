@@ -1,4 +1,4 @@
-"""How files of detections and masks call an image, and how many of a dataset's they know."""
+"""Match the image ids of detection and mask files."""
 
 import re
 import warnings
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 Entry = TypeVar("Entry")
 
-# An image without one box is rare; many such are ids of another dataset.
+# Images without a single box are rare; if many have none, the ids are of another dataset.
 _USUAL_SHARE = 0.9
 _EXAMPLES = 3
 
@@ -17,8 +17,8 @@ _EXAMPLES = 3
 def find_image(entries: Mapping[str, Entry], key: str) -> Entry | None:
     """Find an image's entry by its file name, its stem, or its number.
 
-    A number is a stem of digits, or what ends one of COCO's file names
-    (`COCO_val2014_000000000042`), without leading zeros.
+    A number is a stem of digits, or the end of a COCO file name (`COCO_val2014_000000000042`),
+    without leading zeros.
     """
     name = _name_in(entries, key)
     return None if name is None else entries[name]
@@ -26,13 +26,12 @@ def find_image(entries: Mapping[str, Entry], key: str) -> Entry | None:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many images of a dataset have boxes or masks.
+    """Number of images of a dataset that have boxes or masks.
 
     Attributes:
         what: "boxes" or "masks".
-        counts: number of boxes or masks of each image that has any; None where they are not
-            counted.
-        images: number of images in all.
+        counts: number of boxes or masks of each image that has any; None = not counted.
+        images: number of images in the dataset.
     """
 
     what: str
@@ -40,7 +39,7 @@ class Coverage:
     images: int
 
     def __str__(self) -> str:
-        """Say so in words."""
+        """Put it in words."""
         text = f"{len(self.counts)} of {self.images} images have {self.what}"
         counted = [count for count in self.counts if count is not None]
         if not counted:
@@ -52,19 +51,19 @@ class Coverage:
 def require_coverage(
     argument: str, what: str, counts: Mapping[str, int | None], keys: Sequence[str]
 ) -> Coverage:
-    """Count the images of a dataset that a file of boxes or masks knows.
+    """Count the images of a dataset that have boxes or masks in a file.
 
     Args:
-        argument: how the caller calls the file.
+        argument: the caller's name for the file.
         what: "boxes" or "masks".
-        counts: by the file's name of an image, how many it has; None = some, not counted.
-        keys: of the dataset's images.
+        counts: maps the file's image ids to numbers of boxes or masks; None = some, not counted.
+        keys: keys of the dataset's images.
 
     Raises:
-        ValueError: the file knows none of them; gives examples of both kinds of name.
+        ValueError: no image is in the file; gives examples of both kinds of name.
 
     Warns:
-        UserWarning: it knows fewer than nine in ten.
+        UserWarning: fewer than nine in ten images are in the file.
     """
     names = {key: _name_in(counts, key) for key in keys}
     found = {

@@ -1,4 +1,4 @@
-"""Segmentation masks from files: COCO's run lengths, or one PNG of labels per image."""
+"""Segmentation masks from files: COCO run lengths, or one PNG of labels per image."""
 
 import json
 import math
@@ -21,22 +21,22 @@ class Masks(Protocol):
     """The masks of a dataset's images."""
 
     def __getitem__(self, key: str) -> BoolArray:
-        """Give the masks (n, height, width) of an image by its key; none: (0, 1, 1)."""
+        """Return the masks (n, height, width) of the image `key`; (0, 1, 1) if it has none."""
 
     def counts(self) -> Mapping[str, int | None]:
-        """Count the masks of each image that has any; None where an image would have to be read."""
+        """Count the masks of each image that has any; None if that means reading the image."""
 
 
 def open_masks(path: Path) -> Masks:
     """Open the masks of a dataset's images.
 
     Args:
-        path: a JSON file in the COCO result format, {"image_id", "segmentation": {"size",
-            "counts"}} each, as SAM's automatic masks are saved; or a folder with a PNG of labels
-            per image, named like it: 0 is no region, every other value one.
+        path: a JSON file in the COCO result format, a list of {"image_id", "segmentation": {"size",
+            "counts"}}, as saved from SAM's automatic masks; or a folder with one PNG of labels per
+            image, of the image's name: 0 is no region, each other value is one.
 
     Raises:
-        FileNotFoundError: there is neither.
+        FileNotFoundError: there is no such file or folder.
         ValueError: the file is not of this format, naming the path and the mask.
     """
     if path.is_dir():
@@ -50,7 +50,7 @@ _NOTHING: BoolArray = np.zeros((0, 1, 1), dtype=np.bool_)
 
 
 class _RunLengths:
-    """COCO's run lengths, decoded on access."""
+    """COCO run lengths, decoded on access."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -58,7 +58,7 @@ class _RunLengths:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
         if not isinstance(entries, list):
-            raise ValueError(f"{path}: expected a list of masks, got {type(entries).__name__}")
+            raise ValueError(f"{path} holds a {type(entries).__name__}; expected a list of masks")
         self._path = path
         self._encoded: dict[str, list[dict[str, Any]]] = {}
         for number, entry in enumerate(entries):
@@ -110,7 +110,7 @@ class _LabelImages:
 
 
 def _run_length(entry: Any, where: str) -> tuple[str, dict[str, Any]]:
-    """Check an entry; compress its counts if they are a plain list."""
+    """Check an entry, and compress its counts if they are a plain list."""
     from pycocotools import mask
 
     try:
@@ -118,14 +118,14 @@ def _run_length(entry: Any, where: str) -> tuple[str, dict[str, Any]]:
         height, width = map(int, segmentation["size"])
         run_length = {"size": [height, width], "counts": segmentation["counts"]}
         if min(height, width) < 0 or height * width > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
-            raise ValueError  # no image of that size could be read
+            raise ValueError  # no readable image has that size
         if isinstance(run_length["counts"], list):
             run_length = mask.frPyObjects(run_length, height, width)
         _as_bytes(run_length["counts"])
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{where}: expected "image_id" and "segmentation" with "size" and "counts", got '
-            f"{str(entry)[:200]}"
+            f'{where} is {str(entry)[:200]}; expected "image_id" and "segmentation" with "size" '
+            'and "counts"'
         ) from error
     return str(image), run_length
 

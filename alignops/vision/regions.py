@@ -1,4 +1,4 @@
-"""Regions of an image, from random boxes, given boxes or masks, laid over the model's patches."""
+"""Regions of an image, from random boxes, boxes or masks, mapped to the model's patches."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,14 +7,14 @@ from alignops.vision.boxes import FloatArray
 
 
 def random_boxes(count: int, rng: np.random.Generator) -> FloatArray:
-    """Draw boxes with uniform centres and sizes, cut off at the border (PowerCLIP's variant R).
+    """Draw boxes with uniform centres and sizes, clipped at the border (PowerCLIP's variant R).
 
     Args:
         count: number of boxes.
-        rng: decides where they are.
+        rng: source of randomness.
 
     Returns:
-        (count, 4) xyxy in the unit square; every box has an area.
+        (count, 4) xyxy in the unit square; each box has a positive area.
     """
     centres, halves = rng.random((count, 2)), (1 - rng.random((count, 2))) / 2
     boxes = np.concatenate([centres - halves, centres + halves], axis=1)
@@ -23,11 +23,11 @@ def random_boxes(count: int, rng: np.random.Generator) -> FloatArray:
 
 
 def seen_square(width: int, height: int) -> FloatArray:
-    """Find what a model sees of an image whose overhang it cuts off: the square in the middle.
+    """Return the centre square, the part of an image that an image tower sees.
 
     Args:
-        width: of the image in pixels.
-        height: of the image in pixels.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
 
     Returns:
         (4,) xyxy in pixels, fractions possible.
@@ -38,28 +38,28 @@ def seen_square(width: int, height: int) -> FloatArray:
 
 
 def cover_of_boxes(boxes: FloatArray, seen: FloatArray, grid: tuple[int, int]) -> FloatArray:
-    """Lay boxes over a grid of patches.
+    """Compute how much of each patch each box covers.
 
     Args:
-        boxes: (n, 4) xyxy; what lies outside `seen` is cut off.
-        seen: (4,) xyxy, the part of the image under the grid, in the same unit.
+        boxes: (n, 4) xyxy; clipped to `seen`.
+        seen: (4,) xyxy, the part of the image under the grid, in the same units.
         grid: rows and columns of patches.
 
     Returns:
-        (n, P): the share of each patch's area that lies in the box; patches in row-major order.
+        (n, P): share of each patch's area inside the box; patches in row-major order.
 
     Raises:
         ValueError: a shape is wrong.
     """
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes: expected shape (n, 4), got {boxes.shape}")
+        raise ValueError(f"boxes has shape {boxes.shape}; expected (n, 4)")
     rows = _shares(boxes[:, 1], boxes[:, 3], seen[1], seen[3], grid[0])
     columns = _shares(boxes[:, 0], boxes[:, 2], seen[0], seen[2], grid[1])
     return (rows[:, :, None] * columns[:, None, :]).reshape(len(boxes), grid[0] * grid[1])
 
 
 def cover_of_masks(masks: NDArray[np.bool_], seen: FloatArray, grid: tuple[int, int]) -> FloatArray:
-    """Lay segmentation masks over a grid of patches.
+    """Compute how much of each patch each segmentation mask covers.
 
     Args:
         masks: (n, height, width) bool, one per region, in pixels of the image.
@@ -67,13 +67,13 @@ def cover_of_masks(masks: NDArray[np.bool_], seen: FloatArray, grid: tuple[int, 
         grid: rows and columns of patches.
 
     Returns:
-        (n, P): the share of each patch's area that lies in the mask; patches in row-major order.
+        (n, P): share of each patch's area inside the mask; patches in row-major order.
 
     Raises:
         ValueError: a shape is wrong.
     """
     if masks.ndim != 3:
-        raise ValueError(f"masks: expected shape (n, height, width), got {masks.shape}")
+        raise ValueError(f"masks has shape {masks.shape}; expected (n, height, width)")
     y, x = (np.arange(side, dtype=np.float32) for side in masks.shape[1:])
     rows = _shares(y, y + 1, seen[1], seen[3], grid[0])
     columns = _shares(x, x + 1, seen[0], seen[2], grid[1])
@@ -82,15 +82,15 @@ def cover_of_masks(masks: NDArray[np.bool_], seen: FloatArray, grid: tuple[int, 
 
 
 def draw_regions(cover: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
-    """Draw at most `count` of the regions that the model sees, keeping their order.
+    """Draw at most `count` of the regions that the image tower sees, in their order.
 
     Args:
         cover: (n, P) from `cover_of_boxes` or `cover_of_masks`.
-        count: most regions.
-        rng: decides which, where there are more.
+        count: largest number of regions.
+        rng: source of randomness.
 
     Returns:
-        (m, P), m <= count; every region covers a part of some patch.
+        (m, P), m <= count; each region covers part of at least one patch.
     """
     visible = np.flatnonzero(cover.any(axis=1))
     if len(visible) > count:
@@ -101,7 +101,7 @@ def draw_regions(cover: FloatArray, count: int, rng: np.random.Generator) -> Flo
 def _shares(
     starts: FloatArray, ends: FloatArray, low: float, high: float, cells: int
 ) -> FloatArray:
-    """Compute the share of each of the cells from `low` to `high` that each interval covers."""
+    """Compute the share of each cell between `low` and `high` that each interval covers."""
     edges = np.linspace(low, high, cells + 1, dtype=np.float32)
     overlap = np.minimum(ends[:, None], edges[1:]) - np.maximum(starts[:, None], edges[:-1])
     shares: FloatArray = np.maximum(overlap, 0) * np.float32(cells / (high - low))

@@ -1,17 +1,17 @@
-"""COCO's compressed run lengths: how many pixels they speak of."""
+"""Number of pixels in COCO's compressed run lengths."""
 
 import numpy as np
 
 
 def covered_pixels(counts: bytes) -> int:
-    """Add up the runs of a mask, as pycocotools does not: of too few it makes up the rest.
+    """Add up the runs of a mask; pycocotools does not check that they fill it.
 
     Args:
-        counts: numbers of variable length, five bits a character and the lowest first; from the
-            fourth on, each is a difference from the one before the last.
+        counts: numbers of variable length, five bits per character, lowest bits first; from the
+            fourth on, each is the difference from the one two before.
 
     Raises:
-        ValueError: they end within a number, or hold other characters.
+        ValueError: they end within a number, or contain other characters.
     """
     if not counts:
         return 0
@@ -27,6 +27,6 @@ def covered_pixels(counts: bytes) -> int:
     numbers = np.add.reduceat((codes & 0x1F) << (5 * digit), starts)
     negative = (codes[ends] & 0x10) != 0
     numbers -= negative * (1 << (5 * (digit[ends] + 1)))
-    # The first is a number of its own; then the runs inside, and those outside.
+    # The first run stands alone; then runs inside and outside the mask each form a cumulative sum.
     chains = np.cumsum(numbers[1::2]), np.cumsum(numbers[2::2])
     return int(numbers[0]) + sum(int(chain.sum()) for chain in chains)

@@ -1,4 +1,4 @@
-// A batch of components as the kernels see it: valid rows only, in one accumulation type.
+// A batch of components: its valid rows, read in the accumulation type.
 #pragma once
 
 #include <cstdint>
@@ -7,14 +7,12 @@
 
 namespace alignops {
 
-/// The type in which values of type In are accumulated: float for 16-bit inputs, else the type
-/// itself.
+/// Accumulation type of values of type In: float for 16-bit inputs, else In.
 template <class In>
 using Accumulator = std::conditional_t<std::is_same_v<In, double>, double, float>;
 
-/// B samples of at most `count` components of size `dim`, stored as (B, count, dim). Valid
-/// components are numbered through ("rows"): those of sample b are rows [offsets[b], offsets[b +
-/// 1]).
+/// B samples of at most `count` components of size `dim`, stored as (B, count, dim). "Rows" number
+/// the valid components of all samples: those of sample b are rows [offsets[b], offsets[b + 1]).
 template <class In>
 struct Components {
   const In* data;
@@ -22,7 +20,7 @@ struct Components {
   int64_t count;
   int64_t dim;
   std::vector<int64_t> offsets;
-  // Stored position of each row; empty where every component is valid.
+  // Stored position of each row; empty if every component is valid.
   std::vector<int64_t> sources;
 
   Components(const In* data, const bool* mask, int64_t batch, int64_t count, int64_t dim)
@@ -37,7 +35,7 @@ struct Components {
     }
   }
 
-  /// The same components with other values, stored alike.
+  /// The same components with other values in the same layout.
   template <class Value>
   Components<Value> with_values(const Value* values) const {
     Components<Value> result(values, nullptr, 0, count, dim);
@@ -51,12 +49,12 @@ struct Components {
   int64_t valid(int64_t sample) const { return offsets[sample + 1] - offsets[sample]; }
   bool dense() const { return sources.empty() && rows() == batch * count; }
   int64_t source(int64_t row) const { return sources.empty() ? row : sources[row]; }
-  /// Index, within its sample as stored, of the sample's valid component number `rank`.
+  /// Stored index, within its sample, of the sample's valid component number `rank`.
   int64_t index(int64_t sample, int64_t rank) const {
     return sources.empty() ? rank : sources[offsets[sample] + rank] - sample * count;
   }
 
-  /// Call body(k) for each valid component of a sample, with its index within the sample as stored.
+  /// Call body(k) for each valid component of a sample, with its stored index within the sample.
   template <class Body>
   void for_each_valid(int64_t sample, const Body& body) const {
     if (sources.empty()) {
@@ -66,17 +64,16 @@ struct Components {
     }
   }
 
-  /// Write one row in the accumulation type.
+  /// Copy one row in the accumulation type.
   void copy_row(int64_t row, Accumulator<In>* out) const { copy_stored(source(row), 1, out); }
 
-  /// Write `length` components from stored position `first` on, valid or not, in the accumulation
-  /// type.
+  /// Copy `length` components, valid or not, from stored position `first` in the accumulation type.
   void copy_stored(int64_t first, int64_t length, Accumulator<In>* out) const {
     const In* in = data + first * dim;
     for (int64_t d = 0; d < length * dim; ++d) out[d] = static_cast<Accumulator<In>>(in[d]);
   }
 
-  /// Rows [begin, end) in the accumulation type: the stored ones where they will do, else a copy in
+  /// Rows [begin, end) in the accumulation type: the stored ones if possible, else a copy in
   /// `buffer`.
   const Accumulator<In>* load(int64_t begin, int64_t end, Accumulator<In>* buffer) const {
     if constexpr (std::is_same_v<In, Accumulator<In>>) {

@@ -1,5 +1,5 @@
-// The multi-positive contrastive loss: what a text counts, and the epilogues of logsumexp that also
-// see to the logits of texts with their own images.
+// The multi-positive contrastive loss: weights of the texts, and logsumexp epilogues that also
+// handle each text's logit with its own image.
 #pragma once
 
 #include <algorithm>
@@ -11,14 +11,14 @@
 
 namespace alignops {
 
-/// The texts of a problem: the image of each, whether it is a positive one (null: all are).
+/// The texts of a problem: the image of each, and whether it is a positive (null: all are).
 struct Texts {
   const int64_t* image_index;
   const bool* positive;
   int64_t count;
 };
 
-/// What stands before each term of the loss, which is
+/// Weights of the terms of the loss, which is
 ///   sum over texts k of of_image[k] (row[image_index[k]] - own[k]) + of_text[k] (col[k] - own[k]);
 /// of_row[i] is the sum of of_image[k] over the texts of image i.
 template <class T>
@@ -46,8 +46,8 @@ struct ContrastiveWeights {
   }
 };
 
-/// The loss, from the denominators and the logits of texts with their own images. A term that
-/// counts nothing is added too: NaN times 0 is NaN.
+/// The loss, from the denominators and each text's logit with its own image. Terms of weight 0 are
+/// added too, so that a NaN propagates.
 template <class T>
 inline T contrastive_loss(const Texts& texts, const ContrastiveWeights<T>& weights, const T* row,
                           const T* col, const T* own) {
@@ -59,8 +59,7 @@ inline T contrastive_loss(const Texts& texts, const ContrastiveWeights<T>& weigh
   return static_cast<T>(sum);
 }
 
-/// Call body(k, at) for each text k of a tile whose image is in the tile too: their logit is at
-/// `at`.
+/// Call body(k, at) for each text k of a tile that also holds its image; `at` is their logit.
 template <class Body>
 inline void for_each_own(const int64_t* image_index, const Block& images, const Block& texts,
                          const Body& body) {
@@ -71,7 +70,7 @@ inline void for_each_own(const int64_t* image_index, const Block& images, const 
   }
 }
 
-/// Forward epilogue: the partial denominators of one tile, and each text's logit with its image.
+/// Forward epilogue: a tile's partial denominators, and each text's logit with its own image.
 template <class T>
 class ContrastiveForward {
  public:
@@ -89,7 +88,7 @@ class ContrastiveForward {
   T* const own_;
 };
 
-/// Backward epilogue: the gradient of the loss by the logits, in place of them.
+/// Backward epilogue: replaces the logits by the gradient of the loss.
 template <class T>
 class ContrastiveBackward {
  public:

@@ -8,7 +8,7 @@
 
 namespace alignops {
 
-/// <a, b> in the accumulation type, as a vector of partial sums that the compiler keeps in one.
+/// <a, b> in the accumulation type, from partial sums in one vector register.
 template <class In>
 inline Accumulator<In> dot(const In* a, const In* b, int64_t dim) {
   using T = Accumulator<In>;

@@ -1,154 +1,87 @@
-// Exact powerset similarity: all subsets of an image's regions in Gray-code order, one region in or
-// out a step.
-//
-// Q[B], the similarity of the present subset with phrase B, is kept in double: 2^20 additions and
-// subtractions of floats would drift. Memory per pair is a few vectors of K, whatever M is.
+// Exact powerset similarity: the forward on panels of interleaved phrases, the backward as an
+// epilogue of a tile of similarities between regions and phrases. What subsets take is in
+// core/subsets.h.
 #pragma once
 
 #include <algorithm>
-#include <limits>
 
+#include "core/panels.h"
+#include "core/subsets.h"
 #include "core/tiles.h"
 #include "core/vector.h"
 
 namespace alignops {
 
-// A walk takes up to seconds; whether it is still wanted is asked often enough, and seldom enough
-// to cost nothing.
-constexpr uint64_t kSubsetsPerPoll = 1024;
-
-/// Runs through the subsets of the regions of one pair (image, text).
-template <class Runtime>
-class SubsetWalk {
- public:
-  explicit SubsetWalk(int64_t max_regions, int64_t max_phrases)
-      : s_(max_regions * padded<double>(max_phrases)), q_(padded<double>(max_phrases)) {}
-
-  /// Take the similarities of one pair, regions x phrases, rows `stride` apart.
-  template <class T>
-  void start(const T* s, int64_t regions, int64_t phrases, int64_t stride) {
-    regions_ = regions;
-    phrases_ = phrases;
-    width_ = padded<double>(phrases);
-    // The lanes behind the phrases never win.
-    const double lost = -std::numeric_limits<double>::infinity();
-    std::fill_n(q_.get(), width_, lost);
-    std::fill_n(q_.get(), phrases, 0.0);
-    std::fill_n(s_.get(), regions * width_, 0.0);
-    for (int64_t m = 0; m < regions; ++m) {
-      for (int64_t b = 0; b < phrases; ++b) s_[m * width_ + b] = s[m * stride + b];
-    }
-  }
-
-  /// Call visit() at every subset, the empty one first, and flip(m, entered) before each but that
-  /// one.
-  template <class Visit, class Flip>
-  void run(const Visit& visit, const Flip& flip) {
-    const uint64_t subsets = uint64_t(1) << regions_;
-    poll_before(subsets);
-    visit();
-    for (uint64_t code = 1; code < subsets; ++code) {
-      const int64_t m = __builtin_ctzll(code);
-      const bool entered = ((code ^ (code >> 1)) >> m) & 1;
-      const double sign = entered ? 1 : -1;
-      const double* s = s_.get() + m * width_;
-      for (int64_t b = 0; b < width_; b += kLanes<double>) {
-        store<double>(q_.get() + b, load(q_.get() + b) + sign * load(s + b));
-      }
-      flip(m, entered);
-      visit();
-    }
-  }
-
-  double best() const {
-    Vector<double> best = load(q_.get());
-    for (int64_t b = kLanes<double>; b < width_; b += kLanes<double>) {
-      const Vector<double> q = load(q_.get() + b);
-      best = q > best || q != q ? q : best;
-    }
-    double top = best[0];
-    for (int64_t lane = 1; lane < kLanes<double>; ++lane) {
-      if (best[lane] > top || best[lane] != best[lane]) top = best[lane];
-    }
-    return top;
-  }
-
-  /// The lowest phrase that reaches best().
-  int64_t winner() const {
-    const double top = best();
-    int64_t b = 0;
-    while (b + 1 < phrases_ && q_[b] != top) ++b;
-    return b;
-  }
-
- private:
-  /// Before a walk, as its own loop would take longer with a call in it.
-  void poll_before(uint64_t subsets) {
-    if ((unpolled_ += subsets) < kSubsetsPerPoll) return;
-    unpolled_ = 0;
-    Runtime::poll();
-  }
-
-  Buffer<double> s_, q_;
-  int64_t regions_ = 0, phrases_ = 0, width_ = 0;
-  uint64_t unpolled_ = 0;  // subsets
-};
-
-/// Call pair(image, text, s) for each pair of a tile that has valid regions and phrases; s is its
-/// first similarity.
-template <class In, class T, class Pair>
-inline void for_each_pair(const Components<In>& regions, const Components<In>& phrases, T* tile,
-                          const Block& images, const Block& texts, const Pair& pair) {
-  for (int64_t image = images.first; image < images.last; ++image) {
-    T* s = tile + (regions.offsets[image] - images.begin) * texts.rows();
-    for (int64_t text = texts.first; text < texts.last; ++text) {
-      if (regions.valid(image) == 0 || phrases.valid(text) == 0) continue;
-      pair(image, text, s + phrases.offsets[text] - texts.begin);
-    }
-  }
-}
-
-/// Forward epilogue: r2t and t2r (images x texts, zeroed where nothing is valid) from one tile.
+/// Scores runs of images against one panel of texts after another. A lane of a vector is a text.
 template <class Runtime, class In>
 class ExactPowersetForward {
   using T = Accumulator<In>;
 
  public:
-  ExactPowersetForward(const Components<In>& regions, const Components<In>& phrases, T* r2t, T* t2r)
+  /// r2t and t2r are (images x texts).
+  ExactPowersetForward(const Components<In>& regions, const Components<In>& phrases, T* r2t, T* t2r,
+                       const PanelShape& shape)
       : regions_(regions),
         phrases_(phrases),
         r2t_(r2t),
         t2r_(t2r),
-        walk_(regions.count, phrases.count) {}
+        tile_(regions, phrases, shape),
+        subsets_(regions.count, shape.depth) {}
 
-  void operator()(const T* tile, const Block& images, const Block& texts) {
-    for_each_pair(
-        regions_, phrases_, tile, images, texts,
-        [&](int64_t image, int64_t text, const T* s) { score(image, text, s, texts.rows()); });
+  void operator()(const Panel& panel, const Block& run) {
+    tile_.for_each_sample(panel, run, [&](int64_t image, const T* s) {
+      for (int64_t j = 0; j < panel.width(); j += kLanes<T>) score(panel, s, image, j);
+    });
   }
 
  private:
-  // Out of line, so that nothing else takes the registers of the walk's loop.
-  [[gnu::noinline]] void score(int64_t image, int64_t text, const T* s, int64_t stride) {
-    const int64_t regions = regions_.valid(image), phrases = phrases_.valid(text);
-    double sum = 0, positive = 0;
-    walk_.start(s, regions, phrases, stride);
-    walk_.run([&] { sum += walk_.best(); }, [](int64_t, bool) {});
-    for (int64_t m = 0; m < regions; ++m) {
+  /// Score texts [j, j + lanes) of the panel.
+  void score(const Panel& panel, const T* s, int64_t image, int64_t j) {
+    int64_t phrases = 0;
+    while (phrases < panel.depth() && j < panel.active(phrases)) ++phrases;
+    const int64_t regions = regions_.valid(image);
+    subsets_.resize(regions, phrases);
+    Vector<T> positive{};
+    for (int64_t b = 0; b < phrases; ++b) {
+      const int64_t width = panel.active(b) - j;
+      store<T>(subsets_.absent(b), first_lanes(Vector<T>{}, width, kLowest<T>));
       // The best subset for a phrase holds the regions that agree with it; a NaN is not below 0
       // either.
-      for (int64_t b = 0; b < phrases; ++b)
-        positive += s[m * stride + b] < 0 ? 0 : s[m * stride + b];
+      Vector<T> of_phrase{};
+      for (int64_t m = 0; m < regions; ++m) {
+        const Vector<T> value =
+            first_lanes(load(s + m * tile_.stride() + panel.offsets[b] + j), width, T(0));
+        store<T>(subsets_.similarity(m, b), value);
+        of_phrase += value < 0 ? Vector<T>{} : value;
+      }
+      positive += of_phrase;
     }
-    const int64_t pair = image * phrases_.batch + text;
-    r2t_[pair] = static_cast<T>(sum / static_cast<double>(uint64_t(1) << regions));
-    t2r_[pair] = static_cast<T>(positive / static_cast<double>(phrases));
+    keep(panel, image, j, subsets_.mean_of_maxima(), positive);
+  }
+
+  void keep(const Panel& panel, int64_t image, int64_t j, Vector<T> r2t, Vector<T> positive) const {
+    const int64_t width = std::min(kLanes<T>, panel.width() - j);
+    for (int64_t lane = 0; lane < width; ++lane) {
+      const int64_t text = panel.samples[j + lane], pair = image * phrases_.batch + text;
+      r2t_[pair] = r2t[lane];
+      t2r_[pair] = positive[lane] / T(phrases_.valid(text));
+    }
   }
 
   const Components<In>&regions_, &phrases_;
   T *const r2t_, *const t2r_;
-  SubsetWalk<Runtime> walk_;
+  SampleTile<In> tile_;
+  Subsets<Runtime, T> subsets_;
 };
+
+/// Scores of every pair with valid components on both sides; the others are left as they are.
+template <class Runtime, class In>
+void exact_powerset_forward(const Components<In>& regions, const Components<In>& phrases,
+                            Accumulator<In>* r2t, Accumulator<In>* t2r) {
+  for_each_panel<Runtime>(regions, phrases, [&](const PanelShape& shape) {
+    return ExactPowersetForward<Runtime, In>(regions, phrases, r2t, t2r, shape);
+  });
+}
 
 /// Backward epilogue: of each similarity, the share of subsets that hold its region and are won by
 /// its phrase.
@@ -163,53 +96,88 @@ class ExactPowersetBackward {
         phrases_(phrases),
         grad_r2t_(grad_r2t),
         grad_t2r_(grad_t2r),
-        walk_(regions.count, phrases.count),
-        wins_(phrases.count),
-        wins_with_(regions.count * phrases.count) {}
+        subsets_(regions.count, phrases.count),
+        wins_(regions.count, phrases.count) {}
 
   void operator()(T* tile, const Block& images, const Block& texts) {
-    for_each_pair(regions_, phrases_, tile, images, texts, [&](int64_t image, int64_t text, T* s) {
-      differentiate(image, text, s, texts.rows());
-    });
+    for (int64_t image = images.first; image < images.last; ++image) {
+      if (regions_.valid(image) == 0) continue;
+      T* s = tile + (regions_.offsets[image] - images.begin) * texts.rows();
+      for (int64_t first = texts.first; first < texts.last; first += kLanes<T>) {
+        differentiate(image, s, {texts, first, std::min(first + kLanes<T>, texts.last)});
+      }
+    }
   }
 
  private:
-  /// After it, wins_with_[m, b] is the number of subsets with region m that phrase b wins: the wins
-  /// of b while m was in, taken as a difference of its running total where m enters and leaves.
-  /// Out of line, like `score`.
-  [[gnu::noinline]] void count_wins(const T* s, int64_t regions, int64_t phrases, int64_t stride) {
-    std::fill_n(wins_.get(), phrases, int64_t(0));
-    std::fill_n(wins_with_.get(), regions * phrases, int64_t(0));
-    walk_.start(s, regions, phrases, stride);
-    walk_.run([&] { ++wins_[walk_.winner()]; },
-              [&](int64_t m, bool entered) { settle(m, entered ? -1 : 1, phrases); });
-    // The last subset of the Gray code holds the last region alone.
-    settle(regions - 1, 1, phrases);
+  /// Texts [first, last) of a block, a lane each.
+  struct Lanes {
+    const Block& texts;
+    int64_t first, last;
+  };
+
+  void differentiate(int64_t image, T* s, const Lanes& lanes) {
+    int64_t phrases = 0;
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
+      phrases = std::max(phrases, phrases_.valid(text));
+    }
+    if (phrases == 0) return;
+    const int64_t regions = regions_.valid(image);
+    subsets_.resize(regions, phrases);
+    std::fill(subsets_.similarity(0, 0), subsets_.similarity(regions, 0), T(0));
+    for_each_row(s, regions, lanes, [](T* of_row, T* of_lane, int64_t count) {
+      for (int64_t b = 0; b < count; ++b) of_lane[b * kLanes<T>] = of_row[b];
+    });
+    mark_absent(lanes);
+    wins_.count(subsets_);
+    weigh(image, regions, lanes);
+    for_each_row(s, regions, lanes, [](T* of_row, const T* of_lane, int64_t count) {
+      for (int64_t b = 0; b < count; ++b) of_row[b] = of_lane[b * kLanes<T>];
+    });
   }
 
-  void settle(int64_t m, int64_t sign, int64_t phrases) {
-    for (int64_t b = 0; b < phrases; ++b) wins_with_[m * phrases + b] += sign * wins_[b];
+  /// Call body(of_row, of_lane, count) for every region and text: the text's similarities in the
+  /// tile, next to each other, and in its lane, a vector apart.
+  template <class Body>
+  void for_each_row(T* s, int64_t regions, const Lanes& lanes, const Body& body) const {
+    const int64_t columns = lanes.texts.rows();
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
+      T* row = s + phrases_.offsets[text] - lanes.texts.begin;
+      for (int64_t m = 0; m < regions; ++m, row += columns) {
+        body(row, subsets_.similarity(m, 0) + (text - lanes.first), phrases_.valid(text));
+      }
+    }
   }
 
-  void differentiate(int64_t image, int64_t text, T* s, int64_t stride) {
-    const int64_t regions = regions_.valid(image), phrases = phrases_.valid(text);
-    count_wins(s, regions, phrases, stride);
-    const int64_t pair = image * phrases_.batch + text;
-    const double through_r2t = grad_r2t_[pair] / static_cast<double>(uint64_t(1) << regions);
-    const T through_t2r = grad_t2r_[pair] / T(phrases);
+  void mark_absent(const Lanes& lanes) const {
+    std::fill(subsets_.absent(0), subsets_.absent(subsets_.phrases()), kLowest<T>);
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
+      for (int64_t b = 0; b < phrases_.valid(text); ++b) subsets_.absent(b)[text - lanes.first] = 0;
+    }
+  }
+
+  /// Replace the similarities by their gradients.
+  void weigh(int64_t image, int64_t regions, const Lanes& lanes) const {
+    Vector<T> through_r2t{}, through_t2r{};
+    for (int64_t text = lanes.first; text < lanes.last; ++text) {
+      const int64_t pair = image * phrases_.batch + text, count = phrases_.valid(text);
+      if (count == 0) continue;
+      through_r2t[text - lanes.first] = static_cast<T>(grad_r2t_[pair] / subsets_.count());
+      through_t2r[text - lanes.first] = grad_t2r_[pair] / T(count);
+    }
     for (int64_t m = 0; m < regions; ++m) {
-      for (int64_t b = 0; b < phrases; ++b) {
-        T& value = s[m * stride + b];
-        const T share = static_cast<T>(through_r2t * wins_with_[m * phrases + b]);
-        value = share + (value > 0 ? through_t2r : T(0));
+      for (int64_t b = 0; b < subsets_.phrases(); ++b) {
+        T* s = subsets_.similarity(m, b);
+        const auto wins = __builtin_convertvector(load(wins_.wins(m, b)), Vector<T>);
+        store<T>(s, through_r2t * wins + (load(s) > 0 ? through_t2r : Vector<T>{}));
       }
     }
   }
 
   const Components<In>&regions_, &phrases_;
   const T *const grad_r2t_, *const grad_t2r_;
-  SubsetWalk<Runtime> walk_;
-  Buffer<int64_t> wins_, wins_with_;
+  Subsets<Runtime, T> subsets_;
+  SubsetWins<T> wins_;
 };
 
 }  // namespace alignops

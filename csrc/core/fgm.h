@@ -1,19 +1,19 @@
-// What FGM's forward and backward share: the mean over one side of the maximum over the other, both
-// directions from one pass.
+// FILIP similarity (FGM): the mean over one side of the maximum over the other, in both directions
+// from one pass. Shared by forward and backward.
 //
-// Both directions are symmetric, so kernels speak of two sides, whichever is x.
+// The directions are symmetric, so the kernels speak of two sides; either may be x.
 #pragma once
 
 #include <cstdint>
 
 namespace alignops {
 
-/// An array of winners in the integer type that the caller chose: 1, 2 or 4 bytes.
+/// An array of winners in the caller's integer type: 1, 2 or 4 bytes.
 struct IndexArray {
   void* data;  // null: winners are not kept
   int64_t bytes;
 
-  /// Call body(pointer) with a pointer of the array's type.
+  /// Call body(pointer) with a pointer to the array's type.
   template <class Body>
   void with_type(const Body& body) const {
     if (bytes == 1) return body(static_cast<uint8_t*>(data));
@@ -22,8 +22,8 @@ struct IndexArray {
   }
 };
 
-/// One side's view of the pairs: its mean of maxima `score` (or the gradient of it), its winners
-/// `argmax`, and where the pair of its sample a with sample b of the other side is.
+/// One side's view of the pairs: its mean of maxima `score` (or that score's gradient), its winners
+/// `argmax`, and the position of the pair of its sample a with sample b of the other side.
 template <class Score>
 struct FgmSide {
   Score* score;

@@ -1,4 +1,4 @@
-// FGM's backward. It is sparse: one winner per component and pair.
+// Backward of FILIP similarity (FGM). It is sparse: one winner per component and pair.
 #pragma once
 
 #include <algorithm>
@@ -10,21 +10,19 @@
 
 namespace alignops {
 
-// Gradients are summed a stretch of the embedding at a time: as many vectors as keep the
-// multiply-add units busy, or as a short embedding fills. The rows that they are summed from are
-// copied first, stretch behind stretch: those that lie a power of two apart would share a few cache
-// sets.
+// Gradients are summed one stretch of the embedding at a time: enough vectors to keep the
+// multiply-add units busy, or fewer for a short embedding. The rows to sum are first copied stretch
+// by stretch: at a distance of a power of two they would share a few cache sets.
 constexpr int64_t kStretchVectors = 8;
 
-/// A winner as the gradient sees it: `weight` times one of the other side's rows, number `row` of
-/// its batch.
+/// A term of the gradient: `weight` times row number `row` in a batch of the other side.
 template <class T>
 struct WeightedRow {
   int32_t row;
   T weight;
 };
 
-/// sum += weighted rows, over a stretch.
+/// sum += weighted rows, over one stretch.
 template <int kVectors, class T>
 inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>* last,
                               const T* stretches, Vector<T> (&sum)[kVectors]) {
@@ -34,12 +32,12 @@ inline void add_weighted_rows(const WeightedRow<T>* first, const WeightedRow<T>*
   }
 }
 
-// Rows that are given are summed so many at a time where they are many: rounding errors grow with
-// the length of a sum.
+// Long lists of given rows are summed this many at a time: rounding errors grow with the length of
+// a sum.
 constexpr int64_t kSummedRows = 4096;
 
-/// Add whole runs of kSummedRows to `out`; returns the first row that is left. Out of line, as it
-/// would take registers from the loop that nearly all rows go through.
+/// Add whole runs of kSummedRows to `out`; returns the first remaining row. Out of line, to leave
+/// the registers to the loop that handles nearly all rows.
 template <int kVectors, class T>
 [[gnu::noinline]] const WeightedRow<T>* add_runs(const WeightedRow<T>* first,
                                                  const WeightedRow<T>* last, const T* stretches,
@@ -54,22 +52,22 @@ template <int kVectors, class T>
   return first;
 }
 
-// A stretch of the own rows of a task stays in the second level of cache, and of the rows that it
-// takes from in the first. But some samples of the other side are taken at once anyway: each visit
-// of an own row should find several winners.
+// One stretch of a task's own rows stays in the L2 cache; one stretch of the other rows stays in
+// the L1 cache. A few samples of the other side are always processed together, so that each visit
+// to an own row finds several winners.
 constexpr int64_t kOwnStretchBytes = 256 * 1024, kOtherStretchBytes = 24 * 1024;
 constexpr int64_t kMinOtherSamples = 4;
-// Where samples are large, so much of the other side is copied at a time, and so many of its rows
-// are listed, unless one sample is more.
+// With large samples, at most this much of the other side is copied at a time, and at most this
+// many of its rows are listed, or one sample if that is more.
 constexpr int64_t kMaxOtherBytes = 16 * 1024 * 1024, kMaxListed = 256 * 1024;
-// Tasks are made at least this many where the batch allows, so that a few threads find equal work.
+// The work is cut into at least this many tasks if the batch allows, to balance a few threads.
 constexpr int64_t kMinTasks = 8;
 
-/// How the gradient of one side is cut up; it follows from the problem alone.
+/// How the gradient of one side is cut into tasks; depends on the problem alone.
 template <class T>
 struct FgmBackwardCuts {
-  int64_t vectors = 1, stretches;  // of a stretch, and of an embedding
-  int64_t own = 1, other = 1;      // samples of a task, and of the other side at a time
+  int64_t vectors = 1, stretches;  // vectors per stretch, stretches per embedding
+  int64_t own = 1, other = 1;      // samples per task, and of the other side at a time
 
   template <class In>
   FgmBackwardCuts(const Components<In>& own_side, const Components<In>& other_side) {
@@ -88,21 +86,21 @@ struct FgmBackwardCuts {
   int64_t width() const { return vectors * kLanes<T>; }
 
  private:
-  /// How many of a size fit, at least 1.
+  /// How many items of a size fit, at least 1.
   static int64_t fitting(int64_t room, int64_t size) {
     return std::max<int64_t>(room / std::max<int64_t>(size, 1), 1);
   }
 };
 
-/// Gradient of one side, stored (B, count, dim) like its components: all of it is written, zeros
-/// where a component is invalid. A winner hands over its share of the mean times the row it met:
-/// own component k takes the row of its winner, one of every other sample, and is given the row of
-/// each component of the other side that it won. Two that chose each other, every other one, make
-/// one row with both weights.
+/// Gradient of one side, stored (B, count, dim) like its components. All of it is written, with
+/// zeros for invalid components. Each maximum adds its share of the mean times the matching row:
+/// own component k takes the row of its winner in each other sample, and is given the row of each
+/// other component whose winner it is. Two components that chose each other, about every second,
+/// make one row with both weights.
 ///
-/// Rows of a batch of the other side, and those listed for a task, are counted in 32 bits: they are
-/// those of one sample, which has fewer than 2^31 as winners are int32 at most, or a batch of
-/// kMaxOtherBytes, a vector or more each, or kMaxListed.
+/// 32 bits count the rows in a batch of the other side and the rows listed for a task. Both are
+/// bounded: by one sample, whose winners are int32 at most, or by kMaxOtherBytes, at least a vector
+/// per row, and kMaxListed.
 template <class Runtime, class In>
 class FgmBackward {
   using T = Accumulator<In>;
@@ -123,7 +121,7 @@ class FgmBackward {
         gradient_(samples_ * own.count * stretches_ * width_),
         others_(batch_ * other.count * stretches_ * width_),
         taken_(samples_ * own.count * batch_),
-        found_(batch_ * other.count + 1),  // a row that is not given leaves one behind the end
+        found_(batch_ * other.count + 1),  // one place past the end, for rows that are not given
         given_(samples_ * batch_ * other.count),
         given_ends_(samples_ * own.count + 1) {}
 
@@ -159,7 +157,7 @@ class FgmBackward {
   }
 
  private:
-  /// A row that an own sample is given, and the component that won it.
+  /// A row given to an own sample, and the component that won it.
   struct GivenRow {
     WeightedRow<T> row;
     int32_t component;
@@ -170,13 +168,13 @@ class FgmBackward {
     int64_t begin, end, first, last;
   };
 
-  /// List the rows that each own component takes, in batch_ places of its own, and those that it is
-  /// given, behind each other: those of own row i end at given_ends_[i + 1]. No branch depends on
-  /// whether two components chose each other: it would be mispredicted half of the time.
+  /// List the rows that each own component takes, in batch_ places of its own, and the rows that it
+  /// is given, one after another: those of own row i end at given_ends_[i + 1]. No branch depends
+  /// on whether two components chose each other: it would be mispredicted half of the time.
   template <class OwnIndex, class OtherIndex>
   void find_winners(const Pairs& pairs, const OwnIndex* own_argmax,
                     const OtherIndex* other_argmax) {
-    // Local, as a store of an index could change a member for all the compiler knows.
+    // Local copies: to the compiler, a store of an index could change a member.
     const int64_t count = own_.count, other_count = other_.count, batch = batch_;
     WeightedRow<T>*taken = taken_.get(), *const given = given_.get();
     GivenRow* const found = found_.get();
@@ -213,7 +211,7 @@ class FgmBackward {
     }
   }
 
-  /// Add what find_winners found to one stretch of the own rows' gradients.
+  /// Add the rows listed by find_winners to one stretch of the own rows' gradients.
   template <int kVectors>
   void add_winners(const Pairs& pairs, int64_t stretch) const {
     constexpr int64_t kWidth = kVectors * kLanes<T>;
@@ -243,7 +241,7 @@ class FgmBackward {
     }
   }
 
-  /// Call visit(b) for the other samples that own sample `a` makes a pair of valid components with.
+  /// Call visit(b) for each other sample if it and own sample `a` have valid components.
   template <class Visit>
   void for_each_pair(int64_t a, const Pairs& pairs, const Visit& visit) const {
     if (own_.valid(a) == 0) return;
@@ -252,8 +250,8 @@ class FgmBackward {
     }
   }
 
-  /// All components of the other samples, valid or not, stretch behind stretch: zeros behind the
-  /// embedding's end. All stretches at once, as memory is read fastest in its order.
+  /// Copy all components of the other samples, valid or not, stretch by stretch, padded with zeros.
+  /// In one pass over all stretches: memory is fastest in order.
   void copy_others(const Pairs& pairs) const {
     const int64_t begin = pairs.first * other_.count, rows = pairs.last * other_.count - begin;
     const In* from = other_.data + begin * other_.dim;
@@ -269,7 +267,7 @@ class FgmBackward {
 
   int64_t width_of(int64_t stretch) const { return std::min(width_, own_.dim - stretch * width_); }
 
-  /// Hand over the gradients of `rows` components from sample `begin` on.
+  /// Write the gradients of `rows` components, from sample `begin` on.
   void write(int64_t begin, int64_t rows) const {
     In* to = grad_own_ + begin * own_.count * own_.dim;
     for (int64_t row = 0; row < rows; ++row, to += own_.dim) {
@@ -285,7 +283,7 @@ class FgmBackward {
   const FgmSide<const T> own_side_, other_side_;
   In* const grad_own_;
   const int64_t vectors_, width_, stretches_, samples_, batch_;
-  Buffer<T> gradient_, others_;  // stretch behind stretch
+  Buffer<T> gradient_, others_;  // stretch by stretch
   Buffer<WeightedRow<T>> taken_;
   Buffer<GivenRow> found_;
   Buffer<WeightedRow<T>> given_;

@@ -1,4 +1,4 @@
-// FGM's forward, on panels of interleaved columns.
+// Forward of FILIP similarity (FGM), on panels of interleaved columns.
 #pragma once
 
 #include <algorithm>
@@ -12,11 +12,11 @@
 
 namespace alignops {
 
-// Rows that are folded together: each maximum of a column is then loaded and stored once for them.
+// Rows folded together, so that each column's maximum is loaded and stored once for all of them.
 constexpr int64_t kRowsAtOnce = 4;
 
-/// Scores runs of row samples against one panel after another. The tile holds some rows at a time;
-/// the maxima over the rows of a sample run on from one tile to the next.
+/// Scores runs of row samples against one panel after another. A tile holds some rows at a time;
+/// the maxima over a sample's rows continue from one tile to the next.
 template <class In, bool kArgmax>
 class FgmForward {
   using T = Accumulator<In>;
@@ -29,7 +29,7 @@ class FgmForward {
         columns_(columns),
         row_side_(row_side),
         column_side_(column_side),
-        // A multiple of what every block of the product takes.
+        // A multiple of the rows in every block of the product.
         chunk_(std::max<int64_t>(kTileElements / shape.columns / kBlockVectors, 1) * kBlockVectors),
         stride_(padded<T>(shape.width)),
         tile_(rows, columns, shape, chunk_),
@@ -78,7 +78,7 @@ class FgmForward {
     }
   }
 
-  /// The maxima of the rows stay in registers while each maximum of a column meets all the rows.
+  /// Fold kCount rows: their maxima stay in registers, and each column's maximum is loaded once.
   template <int kCount>
   void fold_rows(const Panel& panel, const T* s, int64_t first) {
     for (int64_t j = 0; j < panel.width(); j += kLanes<T>) {
@@ -98,7 +98,7 @@ class FgmForward {
     }
   }
 
-  /// Add maxima of a row to their means, and keep their winners.
+  /// Add a row's maxima to their means, and keep the winners.
   void finish_row(int64_t k, int64_t j, const Maximum<T, kArgmax>& maximum) {
     store(total_.get() + j, load(total_.get() + j) + maximum.value);
     if constexpr (kArgmax) store(row_arg_.get() + k * stride_ + j, maximum.arg);
@@ -133,14 +133,14 @@ class FgmForward {
     }
   }
 
-  /// Hand over the winners of one side: of pair number j of the panel, whose samples samples_of(j)
-  /// names, that of valid component number `rank` is args[rank * stride_ + j].
+  /// Write the winners of one side. Pair j of the panel is of the samples samples_of(j), and the
+  /// winner of its valid component number `rank` is args[rank * stride_ + j].
   template <class SamplesOf>
   void keep_winners(const Panel& panel, const FgmSide<T>& side, const Components<In>& own,
                     const Components<In>& other, const Index* args,
                     const SamplesOf& samples_of) const {
     side.argmax.with_type([&](auto* argmax) {
-      // Local, as a store of a byte could change a member for all the compiler knows.
+      // Local copies: to the compiler, a store of a byte could change a member.
       const int64_t stride = stride_, width = panel.width(), stored = own.count;
       const int64_t own_stride = side.own_stride, other_stride = side.other_stride;
       const bool dense = own.sources.empty() && other.sources.empty();
@@ -168,8 +168,8 @@ class FgmForward {
   Buffer<Index> column_arg_, row_arg_;
 };
 
-/// Scores and winners of every pair with valid components on both sides; the others are left as
-/// they are.
+/// Write scores and winners of all pairs with valid components on both sides; leave the others
+/// unchanged.
 template <class Runtime, bool kArgmax, class In>
 void fgm_forward(const Components<In>& rows, const Components<In>& columns,
                  FgmSide<Accumulator<In>> row_side, FgmSide<Accumulator<In>> column_side) {

@@ -1,4 +1,4 @@
-// Running maxima that keep NaN.
+// Running maxima that propagate NaN.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace alignops {
 
-/// A running maximum in every lane, and the index where it was met. The first NaN wins and stays;
-/// among equals the first.
+/// A running maximum in each lane, and its index. On a tie the first wins; the first NaN wins over
+/// everything.
 template <class T, bool kArgmax>
 struct Maximum {
   Vector<T> value = Vector<T>{} + kLowest<T>;

@@ -1,5 +1,5 @@
-// SCAN's matching of regions (rows) with words (columns): cosines, leaky, normalised over one side,
-// the best of the other, the mean; both directions from one pass, forward only.
+// SCAN's similarity of regions (rows) and words (columns): leaky cosines, normalised over one side,
+// maximum over the other, mean. Both directions from one pass, forward only.
 #pragma once
 
 #include <algorithm>
@@ -13,14 +13,14 @@
 
 namespace alignops {
 
-/// 1 / sqrt(square); 0 of 0, so that what has no direction matches nothing.
+/// 1 / sqrt(square), and 0 for 0: a zero vector matches nothing.
 template <class T>
 inline T inverse_root(T square) {
   return square == 0 ? T(0) : 1 / std::sqrt(square);
 }
 
-/// Write an embedding divided by its norm. A power of two brings its largest value next to 1 first:
-/// no square overflows or vanishes then, whatever its norm is.
+/// Write an embedding divided by its norm. First a power of two brings its largest value close to
+/// 1, so no square overflows or underflows, whatever the norm.
 template <class In>
 inline void normalise(const In* from, int64_t dim, Accumulator<In>* to) {
   using T = Accumulator<In>;
@@ -29,7 +29,7 @@ inline void normalise(const In* from, int64_t dim, Accumulator<In>* to) {
   for (int64_t d = 0; d < dim; ++d) largest = std::max(largest, std::abs(static_cast<T>(from[d])));
   int exponent = 0;
   if (std::isfinite(largest)) std::frexp(largest, &exponent);
-  // Bounded, so that neither power has to be a subnormal number.
+  // Bounded, so that neither power is subnormal.
   const T scale =
       std::ldexp(T(1), std::clamp(-exponent, Limits::min_exponent, -Limits::min_exponent));
   for (int64_t d = 0; d < dim; ++d) to[d] = scale * static_cast<T>(from[d]);
@@ -37,16 +37,16 @@ inline void normalise(const In* from, int64_t dim, Accumulator<In>* to) {
   for (int64_t d = 0; d < dim; ++d) to[d] *= inverse;
 }
 
-/// What the forward writes: both scores of sample i of the rows with sample j of the columns, at
-/// i * (samples of the columns) + j.
+/// Results of the forward: both scores of row sample i and column sample j, at
+/// i * (number of column samples) + j.
 template <class T>
 struct ScanScores {
   T *row_to_column, *column_to_row;
 };
 
-/// Scores runs of row samples against panels of column samples, both of norm 1. For one row sample
-/// and a vector of column samples, first the leaky cosines take the place of the cosines and leave
-/// their sums of squares over either side, then the maxima are taken.
+/// Scores runs of row samples against panels of column samples, all components of norm 1. For one
+/// row sample and a vector of column samples, it first replaces the cosines by leaky cosines and
+/// sums their squares over either side, then takes the maxima.
 template <class T>
 class ScanForward {
  public:
@@ -68,7 +68,7 @@ class ScanForward {
   }
 
  private:
-  /// One row sample, whose cosines start at s, with the column samples from number j on.
+  /// Score one row sample, whose cosines start at s, with the column samples from number j on.
   void score(const Panel& panel, T* s, int64_t sample, int64_t j) {
     int64_t depth = panel.depth();
     while (panel.active(depth - 1) <= j) --depth;
@@ -96,7 +96,7 @@ class ScanForward {
         const int64_t width = panel.active(l) - j;
         const Vector<T> stored = load(at), cosine = first_lanes(stored, width, T(0));
         const Vector<T> leaky = cosine > Vector<T>{} ? cosine : slope_ * cosine;
-        // The lanes behind the width belong to the next component.
+        // The lanes beyond the width belong to the next component.
         store<T>(at, first_lanes<T>(leaky, width, stored));
         T* columns = column_scale_.get() + l * kLanes<T>;
         store<T>(columns, load(columns) + leaky * leaky);
@@ -110,7 +110,7 @@ class ScanForward {
     }
   }
 
-  /// The sum over rows of their best column; column_best_ is the best row of each column.
+  /// The sum over rows of the best column; column_best_ becomes the best row of each column.
   Vector<T> sum_maxima(const Panel& panel, const T* s, int64_t count, int64_t j, int64_t depth) {
     std::fill_n(column_best_.get(), depth * kLanes<T>, kLowest<T>);
     Vector<T> total{};
@@ -136,12 +136,12 @@ class ScanForward {
   const T slope_;
   const ScanScores<T> scores_;
   SampleTile<T> tile_;
-  // Of one row sample and one vector of column samples; the scales are first sums of squares.
+  // For one row sample and one vector of column samples; the scales start as sums of squares.
   Buffer<T> row_scale_, column_scale_, column_best_;
 };
 
-/// Scores, of components of norm 1, of every pair with valid ones on both sides; the others are
-/// left as they are.
+/// Write scores of all pairs with valid components on both sides, given components of norm 1; leave
+/// the others unchanged.
 template <class Runtime, class T>
 void scan_forward(const Components<T>& rows, const Components<T>& columns, T slope,
                   ScanScores<T> scores) {

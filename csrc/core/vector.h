@@ -1,5 +1,5 @@
-// Vectors of the compiler's own, as wide as the instruction set this file is compiled for, and
-// their mathematics. NaN in gives NaN out everywhere; -ffast-math is never on.
+// The compiler's vector types, as wide as the target instruction set, and their mathematics. NaN in
+// gives NaN out everywhere; -ffast-math is never on.
 #pragma once
 
 #include <cmath>
@@ -29,7 +29,7 @@ struct VectorOf {
 template <class T>
 using Vector = typename VectorOf<T>::type;
 
-/// The integers as wide as T: what comparing vectors of T yields, and what indexes its lanes.
+/// The integer as wide as T: the type of comparisons of vectors of T, and of lane indices.
 template <class T>
 using Integer = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 
@@ -48,7 +48,7 @@ inline void store(T* to, Vector<T> v) {
   std::memcpy(to, &v, sizeof v);
 }
 
-/// The first `width` lanes of a vector's worth of memory; zeros behind them.
+/// Load the first `width` lanes; the others are zero.
 template <class T>
 inline Vector<T> load_first(const T* from, int64_t width) {
   if (width == kLanes<T>) return load(from);
@@ -63,7 +63,7 @@ inline void store_first(T* to, Vector<T> v, int64_t width) {
   std::memcpy(to, &v, width * sizeof(T));
 }
 
-/// The first `width` lanes of a vector, `rest` in those behind them.
+/// Keep the first `width` lanes; the others are `rest`.
 template <class T>
 inline Vector<T> first_lanes(Vector<T> v, int64_t width, Vector<T> rest) {
   if (width >= kLanes<T>) return v;
@@ -76,7 +76,7 @@ inline Vector<T> first_lanes(Vector<T> v, int64_t width, T rest) {
   return first_lanes<T>(v, width, Vector<T>{} + rest);
 }
 
-// Where b is NaN, these two return a: a running minimum or maximum passes over NaN.
+// If b is NaN, these two return a: a running minimum or maximum ignores NaN.
 template <class T>
 inline Vector<T> min(Vector<T> a, Vector<T> b) {
   return b < a ? b : a;
@@ -122,8 +122,8 @@ constexpr int64_t padded(int64_t length) {
 
 /// exp(x), within 2 units in the last place; 0 below exp(-87), the smallest normal numbers.
 inline Vector<float> exp(Vector<float> x) {
-  // x = n log 2 + r with |r| <= log(2) / 2; adding 1.5 * 2^23 rounds to an integer, and leaves it
-  // in the last bits.
+  // x = n log 2 + r with |r| <= log(2) / 2; adding 1.5 * 2^23 rounds to an integer and leaves it in
+  // the last bits.
   const float kRound = 12582912.0f;
   const Vector<float> rounded = x * 1.44269504f + kRound, n = rounded - kRound;
   const Vector<float> r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -164,15 +164,15 @@ inline Vector<float> log(Vector<float> x) {
   return x == x ? result : x;
 }
 
-/// log(1 + x) for x >= 0, accurate for tiny x too. Out of line, as it is called between loops whose
-/// constants its own would push out of the registers.
+/// log(1 + x) for x >= 0, accurate for tiny x too. Out of line: inlined, its constants would push
+/// those of the surrounding loops out of the registers.
 [[gnu::noinline]] inline Vector<float> log1p(Vector<float> x) {
   const Vector<float> sum = 1.0f + x;
-  // What rounding took from x in the sum, to first order.
+  // The rounding error of the sum, to first order.
   return log(sum) + (x - (sum - 1.0f)) / sum;
 }
 
-// Double is for reference and gradient checks: the C library's own accuracy, a lane at a time.
+// Double is for references and gradient checks: the C library's functions, one lane at a time.
 template <class F>
 inline Vector<double> by_lane(Vector<double> x, const F& function) {
   for (int64_t lane = 0; lane < kLanes<double>; ++lane) x[lane] = function(x[lane]);
@@ -188,7 +188,7 @@ inline Vector<double> log1p(Vector<double> x) {
   return by_lane(x, [](double v) { return std::log1p(v); });
 }
 
-/// Whether the sign bit is set, of zeros and NaN too.
+/// Whether the sign bit is set, also for zeros and NaN.
 template <class T>
 inline auto signbit(Vector<T> x) {
   return reinterpret_cast<Vector<Integer<T>>>(x) < 0;
@@ -200,8 +200,8 @@ inline Vector<T> abs(Vector<T> x) {
   return reinterpret_cast<Vector<T>>(reinterpret_cast<Vector<Integer<T>>>(x) & kMagnitude);
 }
 
-/// x, or 0 where its product with a value below 1 may be subnormal: processors take many times
-/// longer over such a product, and a matrix product is made of millions.
+/// x, or 0 if its product with a value below 1 may be subnormal: such products take a processor
+/// many times longer, and a matrix product has millions.
 template <class T>
 inline Vector<T> flush_tiny(Vector<T> x) {
   constexpr T kLeast = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();

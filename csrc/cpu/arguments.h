@@ -1,7 +1,6 @@
-// What every CPU op does with its tensors: check them, lay them out, name their C++ type, allocate
-// results.
+// Tensors of the CPU ops: checks, layout, dispatch on the C++ type, allocation of results.
 //
-// Python checks first and speaks better (alignops/ops/arguments.py); these checks keep a direct
+// Python checks first, with better messages (alignops/ops/arguments.py); these checks keep a direct
 // call of torch.ops.alignops.* from reading out of bounds.
 #pragma once
 
@@ -26,7 +25,7 @@ using torch::headeronly::ScalarType;
 using Shape = torch::headeronly::IntHeaderOnlyArrayRef;
 using torch::stable::Tensor;
 
-/// Refuse an argument in a sentence, which Python raises as a ValueError.
+/// Throw the sentence unless `holds`; Python raises it as a ValueError.
 template <class... Parts>
 inline void check(bool holds, const Parts&... sentence) {
   if (holds) return;
@@ -35,8 +34,8 @@ inline void check(bool holds, const Parts&... sentence) {
   throw std::invalid_argument(text.str());
 }
 
-/// The tensor laid out row-major. Torch's own function is asked only where there is something to
-/// do: a call of the dispatcher takes longer than a small problem.
+/// The tensor in row-major layout. Calls torch only if there is something to do: a call of the
+/// dispatcher takes longer than a small problem.
 inline Tensor row_major(const Tensor& tensor) {
   return tensor.is_contiguous() ? tensor : torch::stable::contiguous(tensor);
 }
@@ -62,8 +61,8 @@ inline ScalarType accumulation_type(const Tensor& tensor) {
   return tensor.scalar_type() == ScalarType::Double ? ScalarType::Double : ScalarType::Float;
 }
 
-/// Contiguous tensors of one op's two sides, (B, N, D) or (B, D), with their masks, checked to fit
-/// together.
+/// The contiguous tensors of an op's two sides, (B, N, D) or (B, D), and their masks, checked to
+/// fit together.
 struct Pair {
   Tensor x, y;
   std::optional<Tensor> x_mask, y_mask;
@@ -109,7 +108,7 @@ struct Pair {
   }
 };
 
-/// A gradient or saved result, checked to be what the forward made, and contiguous.
+/// A gradient or saved result, checked against the forward's shape and type, and contiguous.
 inline Tensor checked(const Tensor& tensor, Shape shape, ScalarType type) {
   check(tensor.scalar_type() == type,
         "expected gradients and saved results of the types that the forward returns");
@@ -128,7 +127,7 @@ inline T scalar(const Tensor& tensor) {
   return *static_cast<const T*>(tensor.const_data_ptr());
 }
 
-/// A new tensor of the CPU, uninitialised; from the C interface, past the dispatcher likewise.
+/// A new CPU tensor, uninitialised. Uses the C interface, which also avoids the dispatcher.
 inline Tensor empty(Shape shape, ScalarType type) {
   std::vector<int64_t> strides(shape.size());
   int64_t stride = 1;
@@ -156,7 +155,7 @@ inline T* data(Tensor& tensor) {
   return static_cast<T*>(tensor.mutable_data_ptr());
 }
 
-/// Contents of a tensor that the op has already made contiguous and of type T.
+/// Contents of a tensor that is known to be contiguous and of type T.
 template <class T>
 inline const T* data(const Tensor& tensor) {
   return static_cast<const T*>(tensor.const_data_ptr());

@@ -12,7 +12,7 @@
 namespace alignops {
 namespace {
 
-/// What forward and backward are given beside the embeddings, checked.
+/// The checked arguments of forward and backward besides the embeddings.
 class TextArguments {
  public:
   TextArguments(const Tensor& image, const Tensor& text, const Tensor& image_index,

@@ -25,9 +25,7 @@ std::tuple<Tensor, Tensor> exact_powerset_similarity(const Tensor& regions, cons
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    for_each_tile<TorchRuntime>(xs, ys, T(1), [&](int64_t) {
-      return ExactPowersetForward<TorchRuntime, In>(xs, ys, data<T>(r2t), data<T>(t2r));
-    });
+    exact_powerset_forward<TorchRuntime>(xs, ys, data<T>(r2t), data<T>(t2r));
   });
   return {r2t, t2r};
 }

@@ -14,8 +14,7 @@
 namespace alignops {
 namespace {
 
-/// The smallest integer type that holds an index below `count`; alignops/reference/fgm.py has the
-/// same rule.
+/// The smallest integer type that holds an index below `count`, as in alignops/reference/fgm.py.
 ScalarType argmax_type(int64_t count) {
   if (count <= 1 << 8) return ScalarType::Byte;
   return count <= 1 << 15 ? ScalarType::Short : ScalarType::Int;
@@ -23,7 +22,7 @@ ScalarType argmax_type(int64_t count) {
 
 Tensor nothing_saved() { return zeros({0}, ScalarType::Byte); }
 
-/// Components are counted in 32 bits, as winners are.
+/// 32 bits count components, as they do winners.
 void check_counts(const Pair& pair) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   check(pair.x.size(1) <= kMost, "x has ", pair.x.size(1), " components; expected at most ", kMost);
@@ -35,7 +34,7 @@ IndexArray index_array(const Tensor& argmax) {
           static_cast<int64_t>(argmax.element_size())};
 }
 
-/// Refuse winners that are no index of `count` components, those of invalid ones too.
+/// Require every winner, also those of invalid components, to be an index below `count`.
 void check_winners(const char* name, const Tensor& argmax, int64_t count) {
   if (count == 0) return;  // nothing is read
   index_array(argmax).with_type([&](const auto* winners) {
@@ -66,7 +65,7 @@ FgmSide<Score> side_of_y(const Tensor& score, const Tensor& argmax) {
 template <bool kArgmax, class In, class T>
 void forward(const Components<In>& x, const Components<In>& y, FgmSide<T> x_side,
              FgmSide<T> y_side) {
-  // The side with fewer components makes the panels: more of its samples fit side by side.
+  // The side with fewer components forms the panels: more of its samples fit side by side.
   if (x.count < y.count) {
     fgm_forward<TorchRuntime, kArgmax>(y, x, y_side, x_side);
   } else {

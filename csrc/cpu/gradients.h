@@ -1,4 +1,4 @@
-// Gradients in the accumulation type, and their way into the tensors that autograd gets.
+// Gradients in the accumulation type, and their conversion to the tensors for autograd.
 #pragma once
 
 #include "core/tiles.h"
@@ -6,7 +6,7 @@
 
 namespace alignops {
 
-/// Gradient rows of valid components: the result itself where it has their type and layout, else a
+/// Gradient rows of valid components: the result itself if it has their type and layout, else a
 /// buffer that finish() scatters into the result.
 template <class In>
 class GradientRows {
@@ -20,10 +20,10 @@ class GradientRows {
         rows_(in_place() ? result_
                          : empty({components.rows(), components.dim}, accumulation_type(like))) {}
 
-  /// To be written, all of them, before finish().
+  /// The rows; write all of them before finish().
   T* rows() { return data<T>(rows_); }
 
-  /// The result: the rows times `scale`, zero where a component is invalid.
+  /// The result: the rows times `scale`, and zero for invalid components.
   Tensor finish(T scale = 1) {
     if (!in_place() || scale != T(1)) store(scale);
     return result_;

@@ -12,7 +12,7 @@ SignalCheck signal_check() { return std::this_thread::get_id() == watched ? chec
 
 }  // namespace alignops
 
-/// From now on, long calls of the calling thread check for signals. To be called before any op runs
+/// Make long calls of the calling thread check for signals from now on. Call it before any op runs
 /// in another thread.
 extern "C" [[gnu::visibility("default")]] void alignops_watch_signals(alignops::SignalCheck check) {
   alignops::check = check;

@@ -1,4 +1,4 @@
-// What ends an op before its result is there: a thread that fails, or the user's Ctrl-C.
+// Early ends of an op: a thread that throws, or the user's Ctrl-C.
 #pragma once
 
 #include <atomic>
@@ -9,13 +9,13 @@
 
 namespace alignops {
 
-/// Runs the handlers of signals that have arrived, and throws what one of them raises.
+/// Runs the handlers of pending signals, and throws what a handler raises.
 using SignalCheck = void (*)();
 
-/// The check of the calling thread: null but on the one that alignops_watch_signals names.
+/// The check of the calling thread; null except on the thread that called alignops_watch_signals.
 SignalCheck signal_check();
 
-/// Checks for signals now and then, where the thread that makes it has a check.
+/// Checks for signals now and then, if the thread that creates it has a check.
 class SignalWatch {
   using Clock = std::chrono::steady_clock;
 
@@ -29,20 +29,20 @@ class SignalWatch {
   }
 
  private:
-  // Python's lock is taken for a check, for which another thread may let wait 5 ms.
+  // A check takes Python's lock, which another thread may hold for 5 ms.
   static constexpr std::chrono::milliseconds kInterval{200};
   const SignalCheck check_;
   const std::thread::id thread_;
   Clock::time_point next_ = Clock::now() + kInterval;
 };
 
-/// Threads that work on something together. When one of them throws, the others end at their next
-/// poll, and the one that has them work throws the same.
+/// Threads that share one piece of work. When one throws, the others end at their next poll, and
+/// rethrow() throws the same exception.
 class Team {
  public:
   explicit Team(SignalWatch& watch) : watch_(watch) {}
 
-  /// Call work(), as one of the team.
+  /// Call work() as a member of the team.
   template <class Work>
   void take_part(const Work& work) {
     Team* const outer = std::exchange(own_, this);
@@ -55,12 +55,12 @@ class Team {
     own_ = outer;
   }
 
-  /// To be called when nobody takes part any longer.
+  /// Throw the first exception, if any. Call it after all members have finished.
   void rethrow() const {
     if (error_) std::rethrow_exception(error_);
   }
 
-  /// To be called now and then by whoever takes part. Out of line, to leave a loop its registers.
+  /// Called now and then by each member. Out of line, to leave a loop its registers.
   [[gnu::noinline]] static void poll() {
     if (!own_) return;
     if (own_->ended_.load(std::memory_order_relaxed)) throw Ended{};
@@ -69,7 +69,7 @@ class Team {
 
  private:
   struct Ended {};
-  static inline thread_local Team* own_ = nullptr;  // of the calling thread
+  static inline thread_local Team* own_ = nullptr;  // the calling thread's team
   SignalWatch& watch_;
   std::atomic<bool> ended_{false};
   std::exception_ptr error_;

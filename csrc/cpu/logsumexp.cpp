@@ -12,7 +12,7 @@
 namespace alignops {
 namespace {
 
-/// A result over all stored rows, `value` where none is computed.
+/// A result with one value per stored row, filled with `value`.
 template <class T>
 Tensor filled(const Tensor& like, T value) {
   Tensor result = empty({like.size(0)}, accumulation_type(like));

@@ -1,4 +1,4 @@
-// The tile engine's Runtime on torch: its BLAS and its thread pool, through the stable ABI.
+// The tile engine's Runtime on torch: BLAS and thread pool, through the stable ABI.
 #pragma once
 
 #include <torch/csrc/inductor/aoti_torch/generated/c_shim_cpu.h>
@@ -14,13 +14,13 @@
 #include "core/tiles.h"
 #include "cpu/interruption.h"
 
-// Of the BLAS that torch brings along on x86; null where it brings another.
+// From MKL, torch's BLAS on x86; null if torch has another.
 extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
 
 namespace alignops {
 
-/// While it lives, the calling thread's matrix products are its own work alone. Otherwise MKL would
-/// cut one up by the number of torch's threads even inside a worker, and round it differently.
+/// During its lifetime, the calling thread computes its matrix products alone. Otherwise MKL would
+/// split them by torch's number of threads, even inside a worker, and round differently.
 class OneThreadedBlas {
  public:
   OneThreadedBlas() : before_(MKL_Set_Num_Threads_Local ? MKL_Set_Num_Threads_Local(1) : 0) {}
@@ -48,15 +48,15 @@ struct TorchRuntime {
 
   static void poll() { Team::poll(); }
 
-  /// Torch's threads with a worker each, made by the thread itself when it first has something to
-  /// do, and kept from one run to the next.
+  /// Torch's threads with one worker each. A thread makes its worker when its first task arrives,
+  /// and keeps it from one run to the next.
   template <class MakeWorker>
   class Pool {
    public:
     explicit Pool(const MakeWorker& make_worker) : make_worker_(make_worker), workers_(threads()) {}
 
-    /// Call worker(task) for each task in [first, last). Tasks are handed out as workers become
-    /// free, so results must not depend on who takes which.
+    /// Call worker(task) for each task in [first, last). Workers take tasks as they become free, so
+    /// results must not depend on which worker takes a task.
     void run(int64_t first, int64_t last) {
       std::atomic<int64_t> next{first};
       const int64_t threads = std::min<int64_t>(last - first, workers_.size());
@@ -70,7 +70,7 @@ struct TorchRuntime {
           (*worker)(task);
         }
       };
-      // No exception may reach torch: it would keep no more of it than its text.
+      // No exception may reach torch, which would keep only its text.
       torch::stable::parallel_for(
           0, threads, 1, [&](int64_t thread, int64_t) { team.take_part([&] { work(thread); }); });
       team.rethrow();

@@ -11,7 +11,7 @@
 namespace alignops {
 namespace {
 
-/// The valid components divided by their norms, in place of the stored ones.
+/// The valid components divided by their norms.
 template <class In>
 Buffer<Accumulator<In>> normalised(const Components<In>& components) {
   const int64_t dim = components.dim;

@@ -24,7 +24,7 @@ def index(tmp_path, monkeypatch):
 
 @pytest.fixture
 def read(monkeypatch):
-    """The names of the files that have been read."""
+    """Names of the files that were read."""
     names = []
     original = content_index.file_digests
 

@@ -84,9 +84,7 @@ def test_no_such_folder(tmp_path):
 
 
 def test_unknown_on_error(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"on_error: expected one of .'raise', 'skip'., got 'warn'"
-    ):
+    with pytest.raises(ValueError, match=r"on_error is 'warn'; expected one of .'raise', 'skip'."):
         CaptionedImages(tmp_path, {}, on_error="warn")
 
 

@@ -1,4 +1,4 @@
-"""Data and features from a stranger: whatever the files hold, reading them runs none of it."""
+"""Untrusted data and features: reading the files never executes their contents."""
 
 import json
 import warnings
@@ -16,7 +16,7 @@ from alignops.vision.masks import open_masks
 
 
 def read_all(folder):
-    """Each reader of a folder's files, as calls that may fail."""
+    """Calls of all readers of a folder's files; each may fail."""
     cache = FeatureCache(folder / "features", content_key(a=1), 2)
     return [
         lambda: open_flickr(folder)[0],

@@ -42,10 +42,10 @@ def test_a_part_without_images_is_named():
 @pytest.mark.parametrize(
     ("keys", "validation", "test", "message"),
     [
-        (KEYS, 0.1, 1.0, r"test: expected a share in \[0, 1\), got 1.0"),
-        (KEYS, -0.1, 0.1, r"validation: expected a share in \[0, 1\), got -0.1"),
-        (KEYS, 0.5, 0.5, r"validation \+ test: expected a share below 1, got 1.0"),
-        (["a", "a"], 0.1, 0.1, "keys: expected unique names"),
+        (KEYS, 0.1, 1.0, r"test is 1.0; expected a share in \[0, 1\)"),
+        (KEYS, -0.1, 0.1, r"validation is -0.1; expected a share in \[0, 1\)"),
+        (KEYS, 0.5, 0.5, r"validation \+ test is 1.0; expected a share below 1"),
+        (["a", "a"], 0.1, 0.1, "keys holds a name twice; expected different ones"),
     ],
 )
 def test_errors(keys, validation, test, message):

@@ -7,7 +7,7 @@ from alignops.evaluation import evaluate_eccv_caption, match_all, recall_at_k, r
 
 
 def by_lists(similarity, positives, k):
-    """R@K, R-Precision and mAP@R from the ranked lists, as printed."""
+    """R@K, R-Precision and mAP@R from the ranked lists, by the papers' formulas."""
     recalls, precisions, averages = [], [], []
     for scores, right in zip(similarity.tolist(), positives, strict=True):
         order = sorted(range(len(scores)), key=lambda index: -scores[index])
@@ -92,8 +92,8 @@ def test_coco_figures_are_those_of_the_package():
     generator = torch.Generator().manual_seed(0)
     place = {key: index for index, key in enumerate(image_ids)}
     image_index = torch.tensor([place[key] for key in image_of_caption])
-    # Float64 and drawn: no two scores of a row are equal. Own pairs score higher, so that the
-    # figures are neither 0 nor 1.
+    # Random float64: no two scores of a row are equal. Matching pairs score higher, so that the
+    # results are neither 0 nor 1.
     similarity = torch.rand(5000, 25000, generator=generator, dtype=torch.float64)
     similarity[image_index, torch.arange(25000)] += 0.999
     images, captions = torch.tensor(image_ids), torch.tensor(caption_ids)

@@ -1,4 +1,4 @@
-"""Recall by hand, by brute force, and what is refused."""
+"""Recall by hand and by brute force, and refused arguments."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""One set of results, in three forms."""
+"""One set of results in three forms."""
 
 import io
 

@@ -1,10 +1,4 @@
-import sys
-from pathlib import Path
-
 import pytest
-
-# The kernels are tested on the problems of the ops.
-sys.path.append(str(Path(__file__).parents[1] / "ops"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,7 @@
-"""Sends the ops to their Triton launchers, with every tensor between guards that must survive.
+"""Runs the ops by their Triton launchers, with every tensor between guards that must survive.
 
-Memory around a tensor is NaN in every floating type, and True or -1 elsewhere: a kernel that reads
-out of bounds gives NaN, one that writes there changes the guard, one that leaves a value unwritten
-gives NaN too.
+Memory around a tensor is NaN in every floating type, and True or -1 elsewhere. A kernel that reads
+out of bounds or leaves a value unwritten gives NaN; one that writes out of bounds changes a guard.
 """
 
 import torch
@@ -32,7 +31,7 @@ LAUNCHERS = {
 
 
 class OnTriton(TorchDispatchMode):
-    """Runs the ops' Triton launchers instead of the CPU's kernels; counts them."""
+    """Runs the ops' Triton launchers instead of the CPU kernels, and counts the calls."""
 
     launched = 0
 
@@ -53,7 +52,7 @@ class OnTriton(TorchDispatchMode):
 
 
 class GuardedMemory(TorchDispatchMode):
-    """Puts what every operation returns in memory of its own between guards."""
+    """Puts the result of every operation in memory of its own between guards."""
 
     def __init__(self):
         super().__init__()
@@ -69,7 +68,7 @@ class GuardedMemory(TorchDispatchMode):
         return self.guarded(result)
 
     def guarded(self, tensor):
-        """A copy of a tensor, of its layout where that does not overlap itself, between guards."""
+        """Copy a tensor between guards, with its layout unless that overlaps itself."""
         if tensor.numel() == 0:
             return tensor
         strides = tensor.stride()

@@ -1,7 +1,7 @@
-"""The launch code that users run, in Triton's interpreter on the CPU, against the references.
+"""The users' launch code in Triton's interpreter on the CPU, against the references.
 
 The interpreter must be chosen before Triton is imported, so all of this runs in a process of its
-own. Its product of bfloat16 is wrong (triton 3.8): bfloat16 is compiled here, not run.
+own. Its bfloat16 products are wrong (triton 3.8), so bfloat16 is compiled here, not run.
 """
 
 import math
@@ -36,7 +36,7 @@ each_op = pytest.mark.parametrize("op", [FGM, GATHERED, POWERSET, LOGSUMEXP, SCA
 each_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 
 ON_GRID = (FGM, GATHERED)
-# Over the edges of tiles: (batch, n, other, m, dim).
+# Across the edges of tiles: (batch, n, other, m, dim).
 EDGES = {
     FGM: [(9, 10, 7, 11, 70), (3, 33, 9, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 130)],
     GATHERED: [(9, 10, 7, 11, 70), (35, 2, 40, 3, 5), (65, 1, 3, 1, 7), (1, 17, 2, 40, 260)],
@@ -125,6 +125,12 @@ def test_larger_problems(op, size, mask, dtype, on_triton):
 @pytest.mark.parametrize("tau", [1e-7, 1e-5, 1e-3, 1e-1, 10.0, 1e3])
 def test_powerset_gradients_are_those_of_float64_for_every_tau(tau, norm, on_triton):
     assert_no_worse_than_autograd(embeddings(norm, (4, 5), (3, 7), 32), tau)
+
+
+@interpreted
+def test_powerset_of_a_tensor_with_itself(on_triton):
+    x, _ = embeddings("randn", (4, 5), (1, 1), 32)
+    assert_no_worse_than_autograd((x, x), 1.0)
 
 
 @interpreted

@@ -1,4 +1,4 @@
-"""Everything again on a real device, where there is one."""
+"""The same tests on a real device, if there is one."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def on_gpu(inputs):
 
 
 def on_device(function, op: Op, inputs):
-    """What `evaluate` gives on the CPU, with the same gradients of the outputs."""
+    """Run on the GPU what `evaluate` runs on the CPU, with the same output gradients."""
     leaves = with_grad(op, on_gpu(inputs))
     outputs = function(*leaves)
     if not op.differentiable:
@@ -150,7 +150,7 @@ def test_a_step_waits_for_the_device_nowhere(op, monkeypatch):
     monkeypatch.setenv("ALIGNOPS_AUTOTUNE", "0")
     inputs = with_grad(op, on_gpu(op.inputs(Problem(9, 6, 7, 6, 16, torch.float16, "random"))))
     sum(output.sum() for output in op.function(*inputs)).backward()  # compiles
-    torch.cuda.set_sync_debug_mode("error")  # raises where the host waits
+    torch.cuda.set_sync_debug_mode("error")  # raises if the host synchronises
     try:
         sum(output.sum() for output in op.function(*inputs)).backward()
     finally:

@@ -1,6 +1,6 @@
-"""Offsets into tensors of more than 2^31 elements, as the compiler sees them.
+"""Offsets into tensors of more than 2^31 elements, in the compiler's intermediate code.
 
-No tensor of that size is needed: an offset is followed back to what it is computed from.
+Needs no tensor of that size: each offset is traced back to its inputs.
 """
 
 import re
@@ -25,7 +25,7 @@ DEFINED = re.compile(r"(%\w+)(?=(?::\d+)? = )")
 
 
 def renamed(code):
-    """The code with a name of its own for every value: loops that follow each other reuse names."""
+    """Give every value its own name; consecutive loops reuse names."""
     latest, lines = {}, []
 
     def of_now(match):
@@ -39,7 +39,7 @@ def renamed(code):
 
 
 class Program:
-    """Triton's intermediate code of a kernel: every value with its operation and operands."""
+    """Triton's intermediate code of a kernel: each value with its operation and operands."""
 
     def __init__(self, launch):
         backend = make_backend(TARGET)
@@ -54,21 +54,21 @@ class Program:
         code = renamed(backend.make_ttir(module, {}, options, TARGET.arch).str_nodebug())
         self.lines = re.findall(r"(%\w+)(?::\d+)? = ([\w.]+) (.*)", code)
         self.definitions = {name: (operation, rest) for name, operation, rest in self.lines}
-        # What a loop carries starts as another value.
+        # A value carried by a loop starts as another value.
         self.starts = dict(re.findall(r"(%arg\w+) = (%\w+)", code))
 
     def addresses(self):
-        """(whether from an argument of the kernel, offset, its type) of pointers and of blocks."""
+        """Yield (from a kernel argument, offset, its type) of pointers and blocks."""
         for _, operation, rest in self.lines:
             if operation == "tt.addptr":
                 base, offset = NAME.findall(rest)[:2]
                 if self.definitions.get(offset, [""])[0] == "tt.get_program_id":
-                    continue  # programs are counted in 32 bits
+                    continue  # 32 bits count the programs
                 first = self.definitions.get(base, ["argument"])[0] in ("argument", "tt.splat")
                 yield first, offset, re.findall(r"i\d+", rest.rpartition(",")[2])[-1]
 
     def computed_from(self, value):
-        """The operations behind a value, up to what is loaded or given."""
+        """Operations that compute a value, back to loads and arguments."""
         if value in self.starts:
             yield from self.computed_from(self.starts[value])
         operation, rest = self.definitions.get(value, ("tt.load", ""))
@@ -98,5 +98,5 @@ def test_no_offset_stands_on_a_product_in_32_bits(program):
         for operation, rest in program.computed_from(offset):
             if operation == "arith.muli" and rest.endswith(("i32", "i32>")):
                 factors = NAME.findall(rest)
-                # A block's number times its size is below the count of what is cut into blocks.
+                # A block's number times its size is below the number of elements in all blocks.
                 assert any(map(program.is_constant, factors)), rest

@@ -1,4 +1,4 @@
-"""What every loss owes: an empty batch is 0, and torch.compile takes it whole."""
+"""Properties of every loss: 0 for an empty batch, and one graph under torch.compile."""
 
 import copy
 from functools import partial
@@ -49,7 +49,7 @@ def features(batch):
 def relations(batch):
     image, text = pair(batch)
     within = [losses.within_relations(side.detach()) for side in (image, text)]
-    return image, text, losses.Relations(*within, *torch.rand(2, batch, batch).double())
+    return image, text, losses.InstanceRelations(*within, *torch.rand(2, batch, batch).double())
 
 
 def related(batch):
@@ -57,7 +57,7 @@ def related(batch):
 
 
 GRAPH = partial(losses.InstanceGraph, DIM, heads=2)
-# A loss, and its arguments for a batch of some size.
+# A loss, and its arguments for a batch size.
 LOSSES = {
     "ClipLoss": (losses.ClipLoss(), lambda batch: (*pair(batch), 5.0)),
     "FilipLoss": (losses.FilipLoss().double(), components),
@@ -68,6 +68,7 @@ LOSSES = {
     "FineGrainedContrastiveLoss": (losses.FineGrainedContrastiveLoss().double(), features),
     "PowersetTripletLoss": (losses.PowersetTripletLoss(), components),
     "PowersetTripletLoss, single regions": (losses.PowersetTripletLoss(subsets=False), components),
+    "PowersetTripletLoss, all subsets": (losses.PowersetTripletLoss(exact=True), components),
     "PrototypeContrastiveLoss": (losses.PrototypeContrastiveLoss(5, DIM).double(), pair),
     "HardestTripletLoss": (losses.HardestTripletLoss(), pair),
     "DistanceWeightedTripletLoss": (losses.DistanceWeightedTripletLoss(), pair),

@@ -1,4 +1,4 @@
-"""Phrases among the tokens: what the tokens of a span decode to is the phrase."""
+"""Token spans of phrases: the tokens of a span decode to the phrase."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,7 @@ def written(tokenizer, phrase):
 
 
 def check(tokenizer, captions):
-    """Compare every span with its phrase; returns how many there were."""
+    """Compare each span with its phrase; returns the number of spans."""
     texts = [read_text(tokenizer, caption) for caption in captions]
     compared = 0
     for text, phrases in zip(texts, find_phrases(texts), strict=True):

@@ -9,7 +9,7 @@ FILL_WITH_NAN = 0x100
 
 @pytest.fixture(autouse=True, scope="package")
 def poisoned_memory():
-    """Fresh memory, torch's and the kernels' own, is NaN: whoever reads before writing shows it."""
+    """Fill fresh memory, torch's and the kernels', with NaN, to reveal reads before writes."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # glibc only
         yield

@@ -1,4 +1,4 @@
-"""What the tests of all ops share: drawn problems, and the measure of a kernel's error."""
+"""Shared by the tests of all ops: random problems, and the measure of a kernel's error."""
 
 import math
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Problem:
     """Sizes and properties of an op's inputs: x (batch, n, dim) and y (other, m, dim).
 
     Ops on (B, D) take batch * n and other * m rows. `grid` draws multiples of 1/8, whose dot
-    products are exact in every type: ties are ties everywhere, and have the same winners.
+    products are exact in every type, so ties and winners are the same in every type.
     """
 
     batch: int = 3
@@ -44,7 +44,7 @@ class Problem:
     seed: int = 0
 
     def components(self) -> tuple[Tensor | None, ...]:
-        """x, y, x_mask, y_mask; what the masks rule out is NaN."""
+        """x, y, x_mask, y_mask; masked values are NaN."""
         generator = torch.Generator().manual_seed(self.seed)
         x, x_mask = self._side((self.batch, self.n), generator)
         y, y_mask = self._side((self.other, self.m), generator)
@@ -89,7 +89,7 @@ class Problem:
 
 
 def laid_out(values: Tensor, layout: str, mask: Tensor | None):
-    """The values, and their mask, in memory of another layout; "expanded" repeats sample 0."""
+    """Copy values and mask to another memory layout; "expanded" repeats sample 0."""
     if layout == "transposed":
         return values.transpose(0, -1).contiguous().transpose(0, -1), mask
     if layout == "strided":
@@ -101,7 +101,7 @@ def laid_out(values: Tensor, layout: str, mask: Tensor | None):
 
 
 def problems(**fixed) -> st.SearchStrategy[Problem]:
-    """Small problems of every kind: no sample, no component, one of it, an embedding of nothing."""
+    """Small problems of every kind, also with no samples, no or one component, or dimension 0."""
     options = {
         "batch": st.integers(0, 4),
         "n": st.integers(0, 6),
@@ -125,7 +125,7 @@ class Op:
     reference: Callable[..., tuple[Tensor, ...]]
     inputs: Callable[[Problem], tuple[Tensor | None, ...]]
     raw: Callable[..., tuple]  # the inputs as arguments of torch.ops.alignops.<name>
-    differentiable: int = 2  # so many of the inputs, from the first on
+    differentiable: int = 2  # number of leading inputs
     slack: float = 64  # of `assert_no_worse`
 
     def __str__(self) -> str:
@@ -145,7 +145,7 @@ def _contrastive(image, text, scale, image_index, positive, reduction="mean"):
 
 
 def contrastive_by_formula(image, text, scale, image_index, positive, reduction="mean"):
-    """MosaiCLIP's loss (arXiv 2305.13812) in its printed form, over the dense matrix of logits."""
+    """MosaiCLIP's loss (arXiv 2305.13812) in the paper's form, over the dense matrix of logits."""
     logits = scale * image.to(scale.dtype) @ text.to(scale.dtype).T
     of_image = logits.log_softmax(1)
     of_text = logits.log_softmax(0)
@@ -172,7 +172,7 @@ FGM = Op(
     Problem.components,
     lambda *inputs: inputs,
 )
-# The same with its gradients gathered, which a GPU does from many components on: see `gathering` in
+# The same with gathered gradients, which a GPU uses for many components: see `gathering` in
 # python_tests/kernels/conftest.py.
 GATHERED = replace(FGM, name="fgm_similarity_gathered")
 POWERSET = Op(
@@ -222,7 +222,7 @@ def accumulation(dtype: torch.dtype) -> torch.dtype:
 
 
 def with_grad(op: Op, inputs):
-    """The inputs as leaves of their layout, those that the op can differentiate taking gradient."""
+    """The inputs as leaves with their layout; differentiable ones require a gradient."""
     count = op.differentiable
     return (*(t.detach().requires_grad_() for t in inputs[:count]), *inputs[count:])
 
@@ -230,14 +230,14 @@ def with_grad(op: Op, inputs):
 def evaluate(function, op: Op, inputs):
     """Outputs, and the gradients of the differentiable inputs for fixed random output gradients.
 
-    A reference is plain torch, called directly: its gradients are autograd's of the definition, not
-    those of its own backward, which `test_references.py` compares with them.
+    A reference is called directly, as plain torch: its gradients are autograd's of the definition,
+    not those of its own backward; `test_references.py` compares the two.
     """
     inputs = with_grad(op, inputs)
     outputs = function(*inputs)
     generator = torch.Generator().manual_seed(1)
     seeds = [torch.randn(o.shape, generator=generator).to(o.dtype) for o in outputs]
-    # The reference takes its own early ways out where there is nothing to differentiate.
+    # The reference returns early if there is nothing to differentiate.
     live = [(o, seed) for o, seed in zip(outputs, seeds, strict=True) if o.requires_grad]
     leaves = inputs[: op.differentiable]
     gradients = (
@@ -251,9 +251,9 @@ def evaluate(function, op: Op, inputs):
 
 
 def assert_no_worse(result: Tensor, own: Tensor, truth: Tensor, slack: float):
-    """No further from the truth than twice the plain-torch result of the same type.
+    """Require an error at most twice that of plain torch in the same type, plus the slack.
 
-    The slack is in units in the last place of the largest value (of 1, if all are smaller).
+    The slack is in units in the last place of the largest value, or of 1 if all are smaller.
     """
     assert result.shape == own.shape == truth.shape
     assert result.dtype == own.dtype
@@ -271,10 +271,9 @@ def _error(result: Tensor, truth: Tensor) -> float:
 
 
 def assert_matches_reference(op: Op, problem: Problem):
-    """Values and gradients against the definition, and autograd's of it, in float64.
+    """Compare values and gradients with the definition and its autograd in float64.
 
-    They may be as far from it as the definition in the problem's own type is: see
-    `assert_no_worse`.
+    They may err as much as the definition does in the problem's own type: see `assert_no_worse`.
     """
     inputs = op.inputs(problem)
     outputs, gradients = evaluate(op.function, op, inputs)
@@ -291,9 +290,9 @@ def assert_matches_reference(op: Op, problem: Problem):
 
 
 def assert_gradients(op: Op, problem: Problem):
-    """Numerical gradients in float64: every subset of inputs, both outputs and each alone."""
+    """Check numerical gradients in float64: each subset of inputs, both outputs and each alone."""
     inputs = op.inputs(replace(problem, dtype=torch.float64))
-    # Where nothing is valid a logsumexp is -inf, which has no numerical derivative.
+    # An empty logsumexp is -inf and has no numerical derivative.
     finite = lambda out: torch.where(out.isfinite(), out, 0)  # noqa: E731
     count = op.differentiable
     for size in range(1, count + 1):
@@ -310,7 +309,7 @@ def assert_gradients(op: Op, problem: Problem):
         )
 
 
-# Sizes around the edges of what the kernels work in: (batch, n, other, m, dim).
+# Sizes at the edges of the kernels' tiles: (batch, n, other, m, dim).
 TILE_EDGES = [
     *[(1, rows, 2, 3, 5) for rows in (511, 512, 513)],
     *[(rows, 1, 3, 2, 5) for rows in (511, 513, 641)],
@@ -326,6 +325,6 @@ TILE_EDGES = [
 
 
 def edge_problem(sizes: tuple[int, ...], **properties) -> Problem:
-    """A problem at an edge, its seed and half of the masks depending on the sizes."""
+    """A problem at an edge; its sizes determine the seed and whether it is masked."""
     mask = "random" if math.prod(sizes) % 2 else "none"
     return Problem(*sizes, **{"mask": mask, "seed": sum(sizes)} | properties)

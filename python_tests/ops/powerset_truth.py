@@ -27,7 +27,7 @@ def embeddings(norm, regions: tuple[int, int], phrases: tuple[int, int], dim: in
 
 
 def assert_no_worse_than_autograd(inputs, tau: float, slack: float = POWERSET.slack, unit=1.0):
-    """Scores, in a unit, and gradients: errors at most twice those of autograd in the same type."""
+    """Require errors of scores, in `unit`, and gradients of at most twice autograd's."""
 
     def of(function, *tensors):
         outputs, gradients = evaluate(

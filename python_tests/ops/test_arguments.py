@@ -1,4 +1,4 @@
-"""Every refusal of the public functions says which argument, what it got and what it expects."""
+"""Errors of the public functions name the argument, the given value and the expected one."""
 
 import re
 
@@ -136,6 +136,10 @@ def test_a_wrong_type_is_a_type_error(call, message):
         (lambda: powerset_similarity(X, Y, tau=0.0), "tau is 0.0; expected a finite number above"),
         (lambda: powerset_similarity(X, Y, tau=float("nan")), "tau is nan; expected a finite"),
         (lambda: powerset_similarity(X, Y, tau=float("inf")), "tau is inf; expected a finite"),
+        (lambda: powerset_similarity(X, Y, tau=1e39), "tau is 1e+39; expected a finite number ab"),
+        (lambda: similarity_logsumexp(IMAGE, TEXT, -1e39), "scale is -1e+39; expected a finite"),
+        (lambda: contrastive(logit_scale=10**400), "; expected a finite number, or a 0-d tensor"),
+        (lambda: scan_similarity(X, Y, negative_slope=1e39), "negative_slope is 1e+39; expected a"),
         (lambda: powerset_similarity(X, Y, zeta=1.5), "zeta is 1.5; expected a number from 0 to 1"),
         (
             lambda: exact_powerset_similarity(torch.zeros(1, 21, 4), Y),

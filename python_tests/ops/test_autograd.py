@@ -1,7 +1,10 @@
-"""Derivatives of the ops by torch.autograd and torch.func: those that there are, and refusals."""
+"""Derivatives of the ops by torch.autograd and torch.func, and refusals of those not supported."""
+
+from pathlib import Path
 
 import pytest
 import torch
+from child_process import run_python
 from op_testing import COMPONENT_OPS, CONTRASTIVE, LOGSUMEXP, OPS, SCAN, Problem, with_grad
 from torch.autograd import forward_ad
 from torch.func import grad, grad_and_value, jacfwd, jacrev, jvp, vjp, vmap
@@ -15,7 +18,7 @@ FORWARD_MODE = r"alignops\.{} has no (forward-mode derivative|gradient)"
 
 
 def scalar(op, inputs):
-    """The op as a function of its first input to a number."""
+    """Sum the op's outputs to a number, as a function of its first input."""
     return lambda x: sum(output.square().sum() for output in op.function(x, *inputs[1:]))
 
 
@@ -76,6 +79,14 @@ def test_vmap_calls_the_op_once_per_element(op, in_dims):
         assert torch.equal(output, torch.stack([one[i] for one in expected]))
 
 
+@each_scored
+def test_vmap_over_no_elements_has_the_shapes(op):
+    x, y, *rest = op.inputs(Problem(mask="none"))
+    expected = [(0, *output.shape) for output in op.function(x, y, *rest)]
+    outputs = vmap(lambda x: tuple(op.function(x, y, *rest)))(x.expand(0, *x.shape))
+    assert [output.shape for output in outputs] == expected
+
+
 def test_vmap_takes_masks_and_indices_of_each_element():
     drawn = [CONTRASTIVE.inputs(Problem(mask="random", seed=seed)) for seed in (1, 2, 3)]
     expected = torch.stack([CONTRASTIVE.function(*inputs)[0] for inputs in drawn])
@@ -94,7 +105,7 @@ def test_forward_mode_is_refused_in_a_sentence(op):
         jacfwd(function)(x)
     with forward_ad.dual_level(), pytest.raises(RuntimeError, match=sentence):
         function(forward_ad.make_dual(x, torch.ones_like(x)))
-    with forward_ad.dual_level():  # and what has no tangent passes
+    with forward_ad.dual_level():  # inputs without a tangent pass
         assert torch.equal(function(x), function(x.clone()))
 
 
@@ -123,3 +134,18 @@ def test_scan_has_no_gradient():
         alignops.scan_similarity(x, x)[0].sum().backward()
     with pytest.raises(RuntimeError, match=r"alignops\.scan_similarity has no gradient; detach"):
         grad(lambda x: alignops.scan_similarity(x, x)[0].sum())(x.detach())
+
+
+WITHOUT_A_PRIVATE_NAME = """
+import sys, pytest, torch._functorch.autograd_function, torch._functorch.utils
+del torch._functorch.utils.enable_single_level_autograd_function
+with pytest.warns(UserWarning, match=r"the ops have gradients by backward\\(\\) alone"):
+    import alignops
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+def test_a_torch_that_lacks_private_names_leaves_backward():
+    tests = "test_gradients or test_a_second_derivative"
+    child = run_python("-c", WITHOUT_A_PRIVATE_NAME, "-q", "-x", "-k", tests, Path(__file__).parent)
+    assert child.returncode == 0, child.stdout + child.stderr

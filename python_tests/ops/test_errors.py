@@ -1,9 +1,10 @@
-"""Every public function refuses every wrong argument in one form, naming it as its caller does."""
+"""Every public function refuses each wrong argument in one form, by the caller's name for it."""
 
 import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ TEMPLATE = re.compile(r"(?P<argument>[\w.]+)(\[\d+\])? is (?P<given>[^;]+); expe
 # Numbers that may be below 0.
 ANY_SIGN = {"scale", "logit_scale", "negative_slope", "mask_weight"}
 NONE_MEANS_MORE = {("FilipLoss", "temperature")}
-# Dimensions that no other argument has to fit.
+# Dimensions that no other argument constrains.
 FREE = {
     ("multi_positive_contrastive_loss", "image"): (0,),
     ("MultiPositiveContrastiveLoss.forward", "image"): (0,),
@@ -52,7 +53,7 @@ CONTRAST = {
 FEATURES = losses.ComponentFeatures(
     rows(4, 6), rows(4, 3, 6), rows(4, 2, 6), valid(4, 3), valid(4, 2)
 )
-RELATIONS = losses.Relations(*(rows(4, 4) for _ in range(4)))
+RELATIONS = losses.InstanceRelations(*(rows(4, 4) for _ in range(4)))
 PAIRS = {"image": IMAGE, "text": TEXT, "image_id": torch.arange(4)}
 TRIPLET = {"margin": 0.2, "reduction": "mean"}
 GRAPH = {"dim": 6, "heads": 2, "mask_weight": 1.5, "dropout": 0.1}
@@ -60,7 +61,7 @@ GRAPH = {"dim": 6, "heads": 2, "mask_weight": 1.5, "dropout": 0.1}
 
 @dataclass(frozen=True)
 class Call:
-    """A function and arguments that it accepts; of a module, its constructor or its method."""
+    """A function, constructor or method, with arguments that it accepts."""
 
     name: str
     function: Callable[..., Any]
@@ -71,7 +72,7 @@ class Call:
 
 
 def module(kind: type[nn.Module], made: dict[str, Any], **methods: dict[str, Any]) -> list[Call]:
-    """The constructor of a loss, and its methods on one that is made."""
+    """The constructor of a loss, and its methods on an instance."""
     calls = [Call(kind.__name__, kind, made)]
     loss = kind(**made)
     return calls + [
@@ -131,7 +132,14 @@ CALLS = [
     ),
     *module(
         losses.PowersetTripletLoss,
-        {"tau": 0.1, "zeta": 0.5, "margin": 0.2, "directions": ("r2t",), "subsets": True},
+        {
+            "tau": 0.1,
+            "zeta": 0.5,
+            "margin": 0.2,
+            "directions": ("r2t",),
+            "subsets": True,
+            "exact": False,
+        },
         forward=REGIONS,
         similarity=REGIONS,
     ),
@@ -163,7 +171,7 @@ CALLS = [
 def wrong_ones(
     value: Any, name: str, optional: bool, free: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, Any]]:
-    """(argument as the error names it, what is wrong in its place)."""
+    """Yield (argument's name in the error, wrong value for it)."""
     everywhere = [[0.5], object(), *([] if optional else [None])]
     if isinstance(value, Tensor):
         yield from (
@@ -190,7 +198,7 @@ def wrong_ones(
 
 
 def wrong_tensors(value: Tensor, free: tuple[int, ...]) -> Iterator[Tensor]:
-    """Of another type, rank, length, layout or device."""
+    """Yield tensors of another type, rank, length, layout or device."""
     yield value.to(torch.complex64)
     yield value.int()
     yield value.float() if value.dtype in (torch.bool, torch.int64) else value.bool()
@@ -226,13 +234,13 @@ def test_a_wrong_argument_is_named_in_the_one_form(call, name, optional):
     for argument, wrong in wrong_ones(call.arguments[name], name, optional, free):
         found = TEMPLATE.fullmatch(refusal(call, {name: wrong}))
         assert found, f"{argument}: {wrong!r} gives {refusal(call, {name: wrong})!r}"
-        # A tensor that does not fit another may be what the other is refused for.
+        # If two tensors do not fit together, the error may name either.
         fits_not = isinstance(wrong, Tensor) or "." in argument
         assert found["argument"].split(".")[0] in (own if fits_not else {name}), found[0]
 
 
 def refusal(call: Call, changed: dict[str, Any]) -> str:
-    """The sentence with which such arguments are refused; nothing where they are accepted."""
+    """The error for such arguments; empty if they are accepted."""
     try:
         call.function(**call.arguments | changed)
     except (TypeError, ValueError) as error:
@@ -255,7 +263,7 @@ def test_every_public_function_is_walked_with_all_its_parameters():
             for name, parameter in inspect.signature(call.function).parameters.items()
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         }
-        # A group is not taken yet, the scale of FilipLoss is learned: see their own tests.
+        # `group` is not available yet, and FilipLoss learns its scale: see their own tests.
         assert parameters - set(call.arguments) <= {"group", "logit_scale"}
 
 
@@ -264,3 +272,8 @@ def test_a_wrong_backend_is_named():
         with pytest.raises((TypeError, ValueError)) as raised, backend(wrong):
             pass
         assert TEMPLATE.fullmatch(str(raised.value))["argument"] == "name"
+
+
+def test_no_sentence_of_the_package_has_another_form():
+    for path in Path(alignops.__file__).parent.rglob("*.py"):
+        assert not re.search(r": expected |, got ", path.read_text(encoding="utf-8")), path

@@ -18,11 +18,8 @@ from alignops.reference import exact_powerset
 
 def by_enumeration(s):
     """(r2t, t2r) of one pair from its similarities (regions, phrases), subset by subset."""
-    subsets = [torch.tensor(chosen, dtype=s.dtype) @ s for chosen in product((0, 1), repeat=len(s))]
-    return (
-        torch.stack([q.max() for q in subsets]).mean(),
-        torch.stack(subsets).max(0).values.mean(),
-    )
+    q = torch.tensor(list(product((0, 1), repeat=len(s))), dtype=s.dtype) @ s
+    return q.max(1).values.mean(), q.max(0).values.mean()
 
 
 def test_a_case_worked_by_hand():
@@ -81,7 +78,7 @@ def test_gradients(mask):
 def test_twenty_regions():
     regions, phrases = torch.randn(1, 20, 3), torch.randn(1, 2, 3)
     result = exact_powerset_similarity(regions, phrases)
-    # Of two phrases the larger sum: half of their total, and half of the mean absolute difference.
+    # The larger of two sums is half of their total plus half of their absolute difference.
     s = (regions[0] @ phrases[0].T).double()
     difference = torch.zeros(1, dtype=torch.float64)
     for row in s:
@@ -101,36 +98,73 @@ def test_what_is_not_finite_shows_where_the_references_does(value, side):
         result, exact_powerset.exact_powerset_similarity(*inputs), strict=True
     ):
         torch.testing.assert_close(scores, expected, equal_nan=True)
-    # Subsets that leave an infinite similarity out count 0 times infinity.
+    # Subsets without the infinite similarity contribute 0 times infinity.
     assert result.r2t.isnan().any()
     assert not result.r2t.isinf().any()
 
 
-def test_gradients_are_those_of_the_enumeration_in_float64():
-    regions, phrases, region_mask, phrase_mask = Problem(2, 8, 3, 7, 5, torch.float32).components()
-    weights = torch.randn(2, 3)
+def loss_and_gradients(function, weights, *leaves):
+    leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+    r2t, t2r = function(*leaves)
+    loss = (weights * r2t).sum() + (weights.flip(0) * t2r).sum()
+    return r2t, *torch.autograd.grad(loss, leaves)
 
-    def gradients(function, *leaves):
-        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
-        r2t, t2r = function(*leaves)
-        loss = (weights * r2t).sum() + (weights.flip(0) * t2r).sum()
-        return torch.autograd.grad(loss, leaves)
 
-    def enumerated(regions, phrases):
+# In halves of any size, with regions beyond both, and texts beyond a vector.
+@pytest.mark.parametrize(
+    ("regions", "texts"), [(1, 3), (3, 17), (8, 3), (10, 18), (11, 3), (13, 2)]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_gradients_are_those_of_the_enumeration_in_float64(regions, texts, dtype):
+    problem = Problem(2, regions, texts, 7, 5, dtype, seed=regions)
+    x, y, region_mask, phrase_mask = problem.components()
+    weights = torch.randn(2, texts, dtype=dtype)
+
+    def enumerated(x, y):
         pairs = [
             by_enumeration(region[valid] @ phrase[wanted].T)
-            for region, valid in zip(regions, region_mask, strict=True)
-            for phrase, wanted in zip(phrases, phrase_mask, strict=True)
+            if valid.any() and wanted.any()
+            else (x.new_zeros(()), x.new_zeros(()))
+            for region, valid in zip(x, region_mask, strict=True)
+            for phrase, wanted in zip(y, phrase_mask, strict=True)
         ]
-        return (torch.stack(scores).view(2, 3) for scores in zip(*pairs, strict=True))
+        return (torch.stack(scores).view(2, texts) for scores in zip(*pairs, strict=True))
 
-    found = gradients(
-        lambda x, y: exact_powerset_similarity(x, y, region_mask, phrase_mask), regions, phrases
+    found = loss_and_gradients(
+        lambda x, y: exact_powerset_similarity(x, y, region_mask, phrase_mask), weights, x, y
     )
-    truth = gradients(enumerated, regions.double(), phrases.double())
-    for grad, wanted, mask in zip(found, truth, (region_mask, phrase_mask), strict=True):
-        torch.testing.assert_close(grad.double()[mask], wanted[mask], rtol=1e-5, atol=1e-6)
+    truth = loss_and_gradients(enumerated, weights.double(), x.double(), y.double())
+    precise = {"rtol": 1e-5, "atol": 2e-6} if dtype == torch.float32 else {"rtol": 0, "atol": 1e-12}
+    torch.testing.assert_close(found[0].double(), truth[0], **precise)
+    for grad, wanted, mask in zip(found[1:], truth[1:], (region_mask, phrase_mask), strict=True):
+        torch.testing.assert_close(grad.double()[mask], wanted[mask], **precise)
         assert grad[~mask].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("regions", [2, 10, 12])
+def test_float32_loses_no_more_than_the_terms_of_a_sum_do(regions):
+    x, y = torch.randn(4, regions, 1), torch.randn(33, 9, 1)
+    found = exact_powerset_similarity(x, y).r2t.double()
+    truth = exact_powerset_similarity(x.double(), y.double()).r2t
+    # A similarity is rounded once, M of them are added, and the means of 2^M such sums are too.
+    sizes = torch.einsum("imd,jkd->ijmk", x.double(), y.double()).abs().sum(2).amax(2)
+    assert ((found - truth).abs() <= (regions + 2) * torch.finfo(torch.float32).eps * sizes).all()
+
+
+@pytest.mark.parametrize("regions", [3, 10, 11])
+def test_of_equal_phrases_the_first_takes_the_gradient_of_every_subset(regions):
+    x, y, *_ = Problem(2, regions, 19, 3, 4, torch.float32, mask="none", grid=True).components()
+    weights = torch.randn(2, 19)
+
+    def r2t_alone(x, y):
+        return exact_powerset_similarity(x, y).r2t, x.new_zeros(())
+
+    once = loss_and_gradients(r2t_alone, weights, x, y)
+    twice = loss_and_gradients(r2t_alone, weights, x, torch.cat([y, y], 1))
+    assert twice[0].equal(once[0])
+    torch.testing.assert_close(twice[1], once[1])
+    torch.testing.assert_close(twice[2][:, :3], once[2])
+    assert twice[2][:, 3:].count_nonzero() == 0
 
 
 def test_nan_reaches_the_pairs_of_its_sample_and_no_other():

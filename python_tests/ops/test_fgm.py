@@ -86,7 +86,7 @@ def test_components_by_the_million_have_a_gradient():
     x = torch.ones(1, 2, 1, requires_grad=True)
     y = torch.rand(4, 4_300_000, 1, requires_grad=True)
     fgm_similarity(x, y).y_to_x.sum().backward()
-    # Of the two equal ones, the first is the best of every component of y.
+    # The first of two equal components wins for every component of y.
     expected = [y.detach().double().mean(1).sum().item(), 0]
     assert x.grad.flatten().tolist() == pytest.approx(expected, rel=1e-5)
     assert (y.grad == 1 / 4_300_000).all()

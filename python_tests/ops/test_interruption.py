@@ -1,4 +1,4 @@
-"""Ctrl-C ends a long call, in Python's main thread; other handlers run while it goes on."""
+"""Ctrl-C ends a long call in Python's main thread; other handlers run during the call."""
 
 import signal
 import subprocess
@@ -19,11 +19,11 @@ needs_kernels = pytest.mark.skipif(
 # Each takes several seconds or more.
 LONG_CALLS = {
     "exact powerset": """
-inputs = draw(64, 20, 64, 10, 8)
+inputs = draw(512, 20, 256, 10, 8)
 call = lambda: alignops.exact_powerset_similarity(*inputs)
 """,
     "backward of exact powerset": """
-x, y = (t.requires_grad_() for t in draw(16, 20, 32, 10, 8))
+x, y = (t.requires_grad_() for t in draw(128, 20, 128, 10, 8))
 call = alignops.exact_powerset_similarity(x, y).r2t.sum().backward
 """,
     "fgm": """
@@ -37,6 +37,14 @@ grad = torch.ones(3000, 3000)
 call = lambda: torch.ops.alignops.fgm_similarity_backward(
     grad, grad, x, y, None, None, x_argmax, y_argmax
 )
+""",
+    "powerset": """
+inputs = draw(1024, 64, 1024, 64, 256)
+call = lambda: alignops.powerset_similarity(*inputs)
+""",
+    "scan": """
+inputs = draw(1024, 64, 1024, 64, 512)
+call = lambda: alignops.scan_similarity(*inputs)
 """,
     "logsumexp": """
 inputs = draw(100_000, 100_000, 256)
@@ -93,7 +101,7 @@ def test_ctrl_c_ends_a_long_call(name):
 
 @needs_kernels
 def test_a_handler_that_raises_nothing_runs_while_the_call_goes_on():
-    inputs = torch.randn(4, 20, 3), torch.randn(8, 10, 3)
+    inputs = torch.randn(128, 20, 3), torch.randn(16, 10, 3)
     expected = alignops.exact_powerset_similarity(*inputs)
     times = []
     before = signal.signal(signal.SIGALRM, lambda *_: times.append(time.monotonic()))

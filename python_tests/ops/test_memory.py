@@ -1,4 +1,4 @@
-"""No op ever holds the tensor of similarities: neither as a tensor nor in a kernel's scratch."""
+"""No op ever stores the similarities, neither as a tensor nor in a kernel's scratch memory."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def large_inputs(op: Op):
 
 
 class LargestTensor(TorchDispatchMode):
-    """Keeps the number of elements of the largest tensor that any operation returns."""
+    """Records the size of the largest tensor that any operation returns."""
 
     elements = 0
 
@@ -48,7 +48,7 @@ def test_no_tensor_comes_near_the_similarities(op):
     inputs = large_inputs(op)
     with LargestTensor() as largest:
         sum(output.sum() for output in op.function(*inputs)).backward()
-    # One winner per pair and component is what FGM keeps: 1/16 as many as similarities.
+    # FGM keeps one winner per pair and component: 1/16 of the number of similarities.
     assert 0 < largest.elements <= SIMILARITIES / 16
 
 
@@ -69,7 +69,7 @@ def test_the_process_comes_nowhere_near_the_size_of_the_similarities():
 
 
 def peak_of(call) -> int:
-    """By how many bytes the process grows, at most, while `call` runs."""
+    """Peak growth of the process in bytes while `call` runs."""
 
     def memory(field: str) -> int:
         status = Path("/proc/self/status").read_text()
@@ -82,7 +82,7 @@ def peak_of(call) -> int:
 
 
 def large_samples():
-    """(name, call) of ops on one pair of samples with components by the thousand."""
+    """Yield (name, call) of ops on one pair of samples with thousands of components."""
     x, y = torch.randn(2, 1, 5000, 64)
     yield "scan of 5,000 components", lambda: alignops.scan_similarity(x, y)
     count = 200_000

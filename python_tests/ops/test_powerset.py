@@ -112,7 +112,7 @@ def test_an_infinite_similarity_has_its_limits(dtype, sign):
         torch.testing.assert_close(ours, expected)
     assert of_ours.r2t[1, 4].item() == sign * torch.inf
     assert of_ours.t2r[1, 4].item() == (torch.inf if sign > 0 else 0)
-    # The weights of its phrases are inf / inf: the gradient of that pair is NaN, of no other.
+    # The weights of its phrases are inf / inf: only that pair's gradient is NaN.
     (gradient,) = torch.autograd.grad(of_ours.r2t.sum(), phrases)
     assert gradient.isnan().all(-1).all(-1).nonzero().tolist() == [[4]]
     assert gradient.isnan().any(-1).any(-1).nonzero().tolist() == [[4]]

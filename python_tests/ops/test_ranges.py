@@ -1,4 +1,4 @@
-"""From norms of 1e-22 to 1e25 nothing overflows or vanishes on the way to what is finite."""
+"""For norms from 1e-22 to 1e25, finite results suffer no intermediate overflow or underflow."""
 
 import pytest
 import torch
@@ -64,7 +64,7 @@ def gradients(function, leaves, upstream):
 @pytest.mark.parametrize("op", [LOGSUMEXP, CONTRASTIVE], ids=str)
 def test_a_large_upstream_gradient_is_handed_on(op, spread, upstream):
     x, y, scale, *rest = op.inputs(Problem(20, 3, 10, 4, 8, torch.float32, mask="none"))
-    # Rows of similar values, which lie as far from those of the other rows.
+    # Rows of similar values, far from those of the other rows.
     x = torch.linspace(0, spread, len(x))[:, None] / x.shape[1] + x / 100
     leaves = (x, 1 + y / 10, scale / 5)
 

@@ -1,4 +1,4 @@
-"""torch.ops.alignops.* refuses tensors that do not fit together; it never reads out of bounds."""
+"""torch.ops.alignops.* refuses tensors that do not fit together, and never reads out of bounds."""
 
 import sys
 from functools import partial
@@ -17,7 +17,7 @@ needs_kernels = pytest.mark.skipif(
 )
 
 
-# In a process of its own: a kernel that reads out of bounds may take it down.
+# In a process of its own: a kernel that reads out of bounds may crash it.
 @needs_kernels
 def test_tensors_that_do_not_fit_are_refused():
     child = run_python(__file__)
@@ -83,7 +83,7 @@ def print_what_is_accepted(name, call, arguments):
 
 
 def raw_calls(op: Op):
-    """(overload, arguments) of the forward, and of the backward where there is one."""
+    """Yield (overload, arguments) of the forward, and of the backward if there is one."""
     arguments = op.raw(*op.inputs(Problem(dtype=torch.float32)))
     if op is CONTRASTIVE:
         arguments[2][-1] = len(arguments[0]) - 1  # without the last image, this text has none
@@ -94,7 +94,7 @@ def raw_calls(op: Op):
 
 
 def backward_arguments(op, arguments):
-    """Those of `<name>_backward`: output gradients, the forward's arguments, what it saved."""
+    """Arguments of `<name>_backward`: output gradients, the forward's arguments, saved results."""
     outputs = op.overload(*arguments)
     saved = {
         "fgm_similarity": outputs[2:],
@@ -110,7 +110,7 @@ def backward_arguments(op, arguments):
 
 
 def unfitting(arguments):
-    """(index, tensor): each tensor in turn of another type, of another rank, or too short."""
+    """Yield (index, tensor): each tensor in turn with another type or rank, or too short."""
     for index, argument in enumerate(arguments):
         if not isinstance(argument, torch.Tensor):
             continue

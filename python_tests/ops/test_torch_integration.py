@@ -1,4 +1,4 @@
-"""What every op owes to torch: opcheck, compile, autocast, jagged input, meta tensors, threads."""
+"""The ops in torch: opcheck, compile, autocast, jagged input, meta tensors, threads."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +54,7 @@ def test_compiles_whole_and_not_again_for_other_sizes(op):
     backend = CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(op.function, fullgraph=True, dynamic=True, backend=backend)
     compilations = []
-    # All sizes differ: the compiler takes equal ones for the same variable.
+    # All sizes differ: the compiler treats equal ones as one variable.
     for size in (3, 4, 6):
         inputs = op.inputs(Problem(size, 9, size + 7, 8, 2 * size + 14, torch.float32))
         for results, expected in zip(
@@ -81,7 +81,7 @@ def test_one_graph_serves_all_values_of_a_changing_float(name):
     compiled = torch.compile(function, fullgraph=True, backend=backend)
     for value in (0.5, 0.25, 2.0, 3.0, 0.7):
         assert_same(compiled(value), function(value))
-    # One for the first value, taken for a constant, and one for every other.
+    # One graph for the first value, treated as a constant, and one for all others.
     assert backend.frame_count <= 2
 
 
@@ -221,15 +221,20 @@ def test_eight_threads_under_a_changing_number_of_torchs_get_the_same(op):
 @pytest.mark.parametrize("op", [*OPS, SCAN], ids=str)
 def test_an_export_takes_any_sizes(op):
     class Model(torch.nn.Module):
-        def forward(self, *inputs):
-            return op.function(*inputs)
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, first, *others):
+            return op.function(first * self.weight, *others)
 
     def drawn(sizes):
         return op.inputs(Problem(*sizes, torch.float32, mask="none"))
 
     example = drawn((3, 4, 7, 5, 6))
     free = tuple(None if t is None else dict.fromkeys(range(t.dim()), Dim.AUTO) for t in example)
-    program = torch.export.export(Model(), example, dynamic_shapes=(free,))
+    free = (free[0], free[1:])  # forward(first, *others)
+    program = torch.export.export(Model(), example, dynamic_shapes=free)
     count = 12 if op is EXACT_POWERSET else 300
     inputs = drawn((3, count, 2, 310, 6))
     assert_same(program.module()(*inputs), op.function(*inputs))

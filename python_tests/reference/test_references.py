@@ -1,4 +1,4 @@
-"""The references against loops over their definitions, and their backward against autograd."""
+"""The references against loops over the definitions, and their backward against autograd."""
 
 import math
 from itertools import product

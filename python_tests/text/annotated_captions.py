@@ -1,10 +1,10 @@
-"""How well parsed graphs agree with the captions that were annotated by hand.
+"""Agreement of parsed graphs with captions annotated by hand.
 
-Words are compared as written, in lower case. Objects are the same if their head nouns, the last
-words, are; the second "woman" of a graph is the second of the annotation. Attributes are the same
-if they describe the same object with the same last word. Relations are the same between the same
-objects if the words of one predicate are among those of the other ("in", "sitting in"), for a
-passive also the other way round ("led by", "led").
+Words are compared as written, in lower case. Objects match if their head nouns, the last words, are
+equal; the second "woman" of a graph matches the second of the annotation. Attributes match if they
+describe the same object and end in the same word. Relations match if they join the same objects and
+the words of one predicate are among those of the other ("in", "sitting in"); a passive also matches
+with its objects exchanged ("led by", "led").
 """
 
 import json
@@ -25,12 +25,12 @@ KINDS = ("objects", "attributes", "relations")
 
 @dataclass(frozen=True)
 class Fact:
-    """What a caption says, or may be read to say.
+    """A statement of a caption.
 
     Attributes:
-        sayings: the forms of which any is right: (object,), (object, attribute) or
-            (subject, predicate, object), objects by their position.
-        optional: may be found or left out.
+        sayings: equivalent forms: (object,), (object, attribute) or (subject, predicate, object),
+            with objects by position.
+        optional: the parser may find it or leave it out.
     """
 
     sayings: tuple[tuple[Any, ...], ...]
@@ -39,7 +39,7 @@ class Fact:
 
 @dataclass
 class Score:
-    """Counts of what was right, found and annotated, without what is optional."""
+    """Numbers of right, found and annotated facts, without optional ones."""
 
     found_right: int = 0
     found: int = 0
@@ -48,12 +48,12 @@ class Score:
 
     @property
     def precision(self) -> float:
-        """Share of what was found that is annotated."""
+        """Share of found facts that are annotated."""
         return self.found_right / self.found
 
     @property
     def recall(self) -> float:
-        """Share of what is annotated that was found."""
+        """Share of annotated facts that were found."""
         return self.annotated_found / self.annotated
 
     @property
@@ -70,7 +70,7 @@ def annotations(half: str) -> list[dict[str, Any]]:
 
 
 def score(graphs: Iterable[SceneGraph], half: str) -> dict[str, Score]:
-    """Count over one half of the captions, for objects, attributes and relations."""
+    """Score one half of the captions, by objects, attributes and relations."""
     scores = {kind: Score() for kind in KINDS}
     for graph, row in zip(graphs, annotations(half), strict=True):
         found, annotated = _found(graph, row), _annotated(row)
@@ -121,7 +121,7 @@ def _annotated(row: dict[str, Any]) -> dict[str, list[Fact]]:
 
 
 def _found(graph: SceneGraph, row: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
-    """Name what a graph says by the annotation's objects; an object it has not is its noun."""
+    """List a graph's facts with the annotation's objects; an unknown object is its noun."""
     waiting: defaultdict[str, list[int]] = defaultdict(list)
     for index, described in enumerate(row["objects"]):
         waiting[_last_word(described.partition(":")[0].rstrip("?"))].append(index)

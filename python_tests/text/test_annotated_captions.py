@@ -1,4 +1,4 @@
-"""The parser against captions of COCO that were annotated by hand."""
+"""The parser against COCO captions annotated by hand."""
 
 import json
 import random
@@ -35,7 +35,7 @@ def test_scores_of_a_worked_case(monkeypatch):
     assert scores["relations"].f1 == pytest.approx(2 / 3)
 
 
-# F1, slightly below what was measured: benchmarks/bench_text.py prints it.
+# F1, slightly below the measured values, which benchmarks/bench_text.py prints.
 BOUNDS = {
     "development": {"objects": 0.98, "attributes": 0.945, "relations": 0.89},
     "test": {"objects": 0.96, "attributes": 0.915, "relations": 0.83},

@@ -1,4 +1,4 @@
-"""The cache of parses: what it keeps, what it survives, and whose parses it gives."""
+"""The cache of parses: contents, damage, and the parser's key."""
 
 import re
 import sqlite3
@@ -118,7 +118,7 @@ def test_a_file_that_was_cut_off_is_built_anew(tmp_path, keep):
         assert parse_captions(captions, cache=tmp_path) == expected
     assert caught or keep == 0, "an empty file is an empty cache"
     assert all(re.search("is built anew|are parsed again", str(one.message)) for one in caught)
-    parse_captions(captions, cache=tmp_path)  # it may be a write that met the damage
+    parse_captions(captions, cache=tmp_path)  # the damage may be found by a write
     assert len(ParseCache(tmp_path, GRAPHS).read(captions)) == len(captions)
 
 
@@ -197,7 +197,7 @@ def test_a_killed_writer_leaves_whole_batches(tmp_path):
 
 
 def test_the_form_on_disk_is_pinned():
-    """Whoever changes it raises `FORMAT`, so that caches of the old form are not read."""
+    """A change needs a higher `FORMAT`, so that caches of the old form are not read."""
     [graph] = parse_captions(["Two red dogs sit."])
     [phrases] = find_phrases(["Red dogs"])
     assert GRAPHS.encode(graph) == ([("dogs", ("red",), (4, 12), 2)], [])

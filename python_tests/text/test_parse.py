@@ -1,4 +1,4 @@
-"""`parse_captions`: its contract, whatever the captions."""
+"""The contract of `parse_captions`, for any captions."""
 
 import importlib.util
 import re

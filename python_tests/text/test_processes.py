@@ -1,4 +1,4 @@
-"""Captions parsed in several processes: the same as in one, from any script."""
+"""Parsing in several processes gives the same graphs as in one, from any script."""
 
 import os
 import subprocess

@@ -18,12 +18,12 @@ def _as_sentence(caption):
 
 
 def _as_phrase(caption):
-    """Without capital and full stop: "a small red circle left of a large blue square"."""
+    """Strip capital and full stop: "a small red circle left of a large blue square"."""
     return caption[0].lower() + caption[1:].rstrip(".")
 
 
 def _without_articles(caption):
-    """As in "small red circle left of large blue square"."""
+    """Strip articles: "small red circle left of large blue square"."""
     return " ".join(word for word in _as_phrase(caption).split() if word not in {"a", "the"})
 
 

@@ -1,4 +1,4 @@
-"""Sub-graphs of one object and of one relation, and the sentences they become."""
+"""Sub-graphs of one object and of one relation, and their sentences."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is recorded for the table of resources: what users start, and nothing is run."""
+"""The table of resources records the users' launches, and runs none."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A small training with dropout, run by `test_loop.py` in a process of its own to be killed."""
+"""A small training with dropout; `test_loop.py` runs and kills it in a process of its own."""
 
 import sys
 import time

@@ -7,7 +7,7 @@ from alignops.training.finite_guard import FiniteGuard, require_finite_weights
 
 
 class NoReads(TorchDispatchMode):
-    """Refuses every op that would wait for the device to read a number."""
+    """Refuses every op that would synchronise with the device to read a number."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         assert "_local_scalar_dense" not in str(func)

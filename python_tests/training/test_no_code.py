@@ -1,4 +1,4 @@
-"""A run folder from a stranger: whatever its files hold, resuming it runs none of it."""
+"""Untrusted run folders: resuming never executes the contents of their files."""
 
 import pickle
 import shutil
@@ -63,7 +63,7 @@ def test_the_files_of_a_run_are_text_numbers_and_figures(trained):
 
 
 def resume(folder):
-    """Go on with a run; a fault in it may well be an error."""
+    """Resume a run; a fault in it may raise."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         message = ""

@@ -55,12 +55,18 @@ def test_detections(tmp_path):
     ("text", "message"),
     [
         ("[", r"detections\.json is not JSON"),
-        ("{}", r"detections\.json: expected a list of detections, got dict"),
-        ('[{"image_id": 1, "bbox": [1, 2, 3], "score": 1}]', r"detection 0: .* four finite"),
-        ('[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "detection 0: expected"),
-        ("[3]", "detection 0: expected"),
-        ('[{"image_id": 1, "bbox": [1, 2, NaN, 4], "score": 1}]', "detection 0: .* finite numbers"),
-        ('[{"image_id": 1, "bbox": [1, 2, 3, 1e999], "score": 1}]', "detection 0: expected"),
+        ("{}", r"detections\.json holds a dict; expected a list of detections"),
+        (
+            '[{"image_id": 1, "bbox": [1, 2, 3], "score": 1}]',
+            "detection 0 is .*; expected .* four",
+        ),
+        ('[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "detection 0 is .*; expected"),
+        ("[3]", "detection 0 is .*; expected"),
+        (
+            '[{"image_id": 1, "bbox": [1, 2, NaN, 4], "score": 1}]',
+            "detection 0 is .*; expected .* finite",
+        ),
+        ('[{"image_id": 1, "bbox": [1, 2, 3, 1e999], "score": 1}]', "detection 0 is .*; expected"),
         ("[" * 100_000, r"detections\.json is not JSON"),
     ],
 )
@@ -103,13 +109,19 @@ def test_no_crops():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda image: crop_boxes(image, boxes((5, 0, 9, 9)), 8), r"\[5.0, 0.0, 9.0, 9.0\] has no"),
-        (lambda image: crop_boxes(image, boxes((2, 0, 1, 3)), 8), "has no area inside an image of"),
-        (lambda image: crop_boxes(image, np.zeros(4, np.float32), 8), r"boxes: expected shape \(n"),
-        (lambda image: crop_boxes(image, boxes(), 0), "size: expected a number of pixels > 0"),
-        (lambda _: relation_boxes(boxes((0,) * 4), scores(1, 2), 3), r"scores: expected shape"),
-        (lambda _: relation_boxes(boxes(), scores(), -1), "limit: expected a number >= 0, got -1"),
-        (lambda _: grid_boxes(0, 5), "width, height: expected an image, got 0 x 5 pixels"),
+        (
+            lambda image: crop_boxes(image, boxes((5, 0, 9, 9)), 8),
+            r"boxes has \[5.0, 0.0, 9.0, 9.0\]",
+        ),
+        (
+            lambda image: crop_boxes(image, boxes((2, 0, 1, 3)), 8),
+            "expected an area inside the image",
+        ),
+        (lambda image: crop_boxes(image, np.zeros(4, np.float32), 8), r"boxes has shape \(4,\)"),
+        (lambda image: crop_boxes(image, boxes(), 0), "size is 0; expected a number of pixels > 0"),
+        (lambda _: relation_boxes(boxes((0,) * 4), scores(1, 2), 3), r"scores has shape \(2,\)"),
+        (lambda _: relation_boxes(boxes(), scores(), -1), "limit is -1; expected a number >= 0"),
+        (lambda _: grid_boxes(0, 5), "width x height is 0 x 5; expected at least one pixel"),
     ],
 )
 def test_errors(call, message):

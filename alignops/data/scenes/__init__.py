@@ -1,4 +1,4 @@
-"""Scenes: an embedded dataset of coloured shapes, known to the last pixel, never downloaded."""
+"""Scenes: a synthetic dataset of coloured shapes with exact ground truth and no download."""
 
 from alignops.data.scenes.captions import PLACED_VOCABULARY, VOCABULARY, Style, describe
 from alignops.data.scenes.compositional import (

@@ -77,10 +77,10 @@ def tags(graph: SceneGraph, rng: Random) -> str:
 
 
 def placed_tags(graph: SceneGraph, rng: Random) -> str:
-    """Name both ends of a relation by a bag of words that hold the side: "leftred rightcircle ...".
+    """Name both ends of a relation as a bag of words with sides: "leftred rightcircle ...".
 
-    One word for a property and its side: an image tower learns places from it, and no text tower
-    how sentences say them. Where there is no relation: the bag of words.
+    One word joins a property and its side: the image tower learns places, the text tower learns
+    nothing about sentences. Without a relation: the bag of words.
     """
     if not graph.relations:
         return tags(graph, rng)
@@ -95,8 +95,8 @@ def placed_tags(graph: SceneGraph, rng: Random) -> str:
 def phrases(graph: SceneGraph, rng: Random) -> str:
     """Give one property and the side of each end of a relation, such as "something red left, ...".
 
-    Teaches words and places without saying which attribute goes with which noun. Where there is no
-    relation: the bag of words.
+    Teaches words and places without binding attributes to nouns. Without a relation: the bag of
+    words.
     """
     if not graph.relations:
         return tags(graph, rng)

@@ -1,6 +1,6 @@
-"""What a scene holds, what its caption says of it, and whether a statement about it is true.
+"""A scene's objects and caption, and a test whether a statement about it is true.
 
-Knows no pixels: `rendering` draws a scene, `sampling` makes one up.
+Independent of pixels: `rendering` renders a scene, `sampling` draws one at random.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class SceneObject:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An image that is known down to its last pixel.
+    """An image whose contents are known exactly.
 
     Attributes:
         objects: 2 to 4 objects, no two of them alike, boxes apart by a pixel or more; or the one of

@@ -20,7 +20,7 @@ from alignops.text.graph import Relation, SceneGraph
 
 _KINDS = tuple(product(SHAPES, COLOURS, SIZES))
 _SIDES = {"small": (6, 7, 8), "large": (11, 12, 13)}
-"""Side of an object's box in pixels. Far enough apart that the word is never a matter of taste."""
+"""Side of an object's box in pixels. Far enough apart that small and large are unambiguous."""
 
 
 def draw_scenes(count: int, *, objects: int = 2, seed: int) -> list[Scene]:

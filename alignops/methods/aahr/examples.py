@@ -45,7 +45,7 @@ class AahrExamples:
         return len(self._pairs)
 
     def __getitem__(self, example: Example) -> Pair:
-        """Give a pair, some of its regions and words left out."""
+        """Return a pair with a random share of its regions and words dropped."""
         index, row = self._pairs[example.index]
         image, text = self._features.images[index], self._features.captions[row]
         random = example.random()

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from alignops.methods.aahr.examples import AahrExamples, collate_pairs
 from alignops.methods.aahr.features import LocalEncoder, Regions
 from alignops.methods.aahr.objective import AahrEncoderConfig, AahrLossConfig, AahrObjective
@@ -13,6 +11,7 @@ from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.frozen import FrozenConfig
 from alignops.methods.common.method import Method
 from alignops.methods.common.pairs import open_pairs
+from alignops.methods.common.seeding import seed_generators
 from alignops.models import BertWords
 from alignops.settings import refuse_unused
 from alignops.training import Recipe, Run
@@ -37,7 +36,7 @@ class AahrConfig(FrozenConfig):
     drop: float = 0.2
 
     def __post_init__(self) -> None:
-        """Refuse what is no share, and boxes that nobody looks at."""
+        """Check that `drop` is a share, and that no box setting is without effect."""
         if not 0 <= self.drop < 1:
             raise ValueError(f"drop is {self.drop}; expected a share in [0, 1)")
         if self.regions != "boxes":
@@ -49,7 +48,7 @@ def recipe(config: AahrConfig) -> Recipe:
     pairs = open_pairs(config.data)
     features = _encoder(config)
     examples = AahrExamples(features.cached_pairs(pairs.train), config.drop)
-    torch.manual_seed(config.loop.seed)
+    seed_generators(config.loop.seed)
     objective = AahrObjective(*examples.sizes, config.encoder, config.losses, config.loop.steps)
 
     def save(run: Run) -> None:

@@ -13,9 +13,9 @@ from alignops.losses import (
     GraphLoss,
     HardestTripletLoss,
     InstanceGraph,
+    InstanceRelations,
     MomentumContrastiveLoss,
     PrototypeContrastiveLoss,
-    Relations,
     across_relations,
     momentum_copy,
     relation_divergence,
@@ -126,7 +126,7 @@ class AahrObjective(nn.Module):
         self.prototype_start = round(losses.prototype_start * steps)
         self.graph_start = round(losses.graph_start * steps)
         self.triplet = _triplet(losses)
-        # What is switched off does not exist, and so takes neither memory nor weight decay.
+        # A loss of weight 0 gets no module, so it takes neither memory nor weight decay.
         if losses.prototype:
             self.prototype = PrototypeContrastiveLoss(losses.prototypes, dim)
         if losses.graph:
@@ -162,7 +162,9 @@ class AahrObjective(nn.Module):
         i2t, t2i = across_relations(image.local, text.local, image.mask, text.mask)
         images, texts = normalize(image.fused, dim=-1), normalize(text.fused, dim=-1)
         if self.losses.graph:
-            relations = Relations(within_relations(images), within_relations(texts), i2t, t2i)
+            relations = InstanceRelations(
+                within_relations(images), within_relations(texts), i2t, t2i
+            )
             graph = self.graph(images, texts, relations, image_id)
             terms["graph"] = self.losses.graph * graph
         if self.losses.regulariser:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from alignops.methods.comalign.encoder import ComponentEncoder
 from alignops.methods.comalign.examples import ComAlignExamples, collate_pairs
 from alignops.methods.comalign.objective import ComAlignObjective, EncoderConfig
@@ -13,6 +11,7 @@ from alignops.methods.common.boxes import BoxSource
 from alignops.methods.common.frozen import FrozenConfig
 from alignops.methods.common.method import Method
 from alignops.methods.common.pairs import open_image_pairs
+from alignops.methods.common.seeding import seed_generators
 from alignops.training import Recipe, Run
 
 
@@ -60,7 +59,7 @@ def _encoder(config: ComAlignConfig) -> ComponentEncoder:
 
 def _untrained(config: ComAlignConfig) -> ComAlignScorer:
     encoder = _encoder(config)
-    torch.manual_seed(config.loop.seed)
+    seed_generators(config.loop.seed)
     return ComAlignScorer(encoder, ComAlignObjective(encoder.model.embed_dim, config.encoder))
 
 

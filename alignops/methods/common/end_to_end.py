@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from alignops.data import PairedDataset, Splits
 from alignops.methods.common.captions import CaptionTable
 from alignops.methods.common.embedding import default_device, embed_images, embed_texts
 from alignops.methods.common.pairs import MethodConfig, open_image_pairs
 from alignops.methods.common.scorer import Scorer, Similarities
+from alignops.methods.common.seeding import seed_generators
 from alignops.models import DualEncoder, DualEncoderConfig, build_dual_encoder
 
 
@@ -47,7 +46,7 @@ def open_model(config: EndToEndConfig) -> tuple[DualEncoder, Splits[PairedDatase
         ValueError: the configuration or the data do not fit.
     """
     pairs = open_image_pairs(config.data)
-    torch.manual_seed(config.loop.seed)
+    seed_generators(config.loop.seed)
     return build_dual_encoder(config.model, CaptionTable(pairs.train.captions).texts), pairs
 
 

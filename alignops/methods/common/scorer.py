@@ -1,4 +1,4 @@
-"""How a trained method answers: the score of every image with every caption."""
+"""Scores of every image against every caption, for evaluation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol

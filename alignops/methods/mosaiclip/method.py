@@ -32,7 +32,7 @@ class MosaiClipConfig(EndToEndConfig):
     random_crop: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a weight that is none, and boxes that nobody looks at."""
+        """Check that `wise_ft` is in [0, 1], and refuse boxes that nobody looks at."""
         reason = "mosaiclip takes whole images"
         refuse_unused(self.data, ["detections"], group="data", reason=reason)
         if not 0 <= self.wise_ft <= 1:

@@ -55,7 +55,7 @@ class TextConfig:
     vocabulary: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no batch can be made of."""
+        """Refuse settings that no batch can satisfy."""
         for name in ("positives", "negatives"):
             if getattr(self, name) < 0:
                 raise ValueError(f"texts.{name} is {getattr(self, name)}; expected at least 0")
@@ -187,7 +187,7 @@ class MosaiClipExamples:
 
 @dataclass(frozen=True)
 class Collate:
-    """Makes batches, as a function of their items alone.
+    """Collates batches; a batch depends on its items alone.
 
     Attributes:
         model: tokenises.

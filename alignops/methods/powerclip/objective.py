@@ -24,6 +24,7 @@ class PowersetConfig:
         margin: of the triplet; the paper does not state it.
         directions: of the similarity; one alone is an ablation.
         subsets: False aligns single regions, as an ablation.
+        exact: True takes all subsets of at most 20 regions instead of the aggregators.
     """
 
     weight: float = 0.2
@@ -32,6 +33,7 @@ class PowersetConfig:
     margin: float = 0.2
     directions: tuple[Literal["r2t", "t2r"], ...] = ("r2t", "t2r")
     subsets: bool = True
+    exact: bool = False
 
 
 class PowerClipObjective(nn.Module):
@@ -49,6 +51,7 @@ class PowerClipObjective(nn.Module):
             margin=config.margin,
             directions=config.directions,
             subsets=config.subsets,
+            exact=config.exact,
         )
 
     def forward(self, batch: PowerClipBatch) -> Mapping[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Captions that are false by little: facts, vocabulary, perturbed sub-graphs, swapped words.
+"""Hard negative captions: facts, vocabulary, perturbed sub-graphs, swapped words.
 
-Imports graphs and their words, no parser.
+Imports graphs and their words, but no parser.
 """

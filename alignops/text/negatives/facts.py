@@ -1,7 +1,7 @@
-"""What a graph states, what follows from it, and so whether one graph is true where another is.
+"""Facts that a graph states or implies, to tell whether another graph follows from it.
 
-A fact is an entity or a relation with the attributes that it is stated with. "Small red circle
-above blue square" implies "circle above square", "blue square below red circle" and "small circle".
+A fact is an entity or a relation with its stated attributes. "Small red circle above blue square"
+implies "circle above square", "blue square below red circle" and "small circle".
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +9,7 @@ from itertools import combinations
 
 from alignops.text.graph import Entity, SceneGraph
 
-# Predicates that say what another one says with subject and object exchanged.
+# Predicates and their inverses, which exchange subject and object.
 CONVERSES = {
     "right of": "left of",
     "below": "above",
@@ -19,7 +19,7 @@ CONVERSES = {
     "behind": "in front of",
 }
 
-# Predicates that say the same with subject and object exchanged.
+# Symmetric predicates.
 SYMMETRIC = frozenset(
     ("and", "alongside", "beside", "by", "near", "opposite", "with", "close to", "next to")
 )
@@ -37,9 +37,9 @@ def facts(graph: SceneGraph) -> frozenset[Fact]:
 
 
 def implied_facts(graphs: Iterable[SceneGraph]) -> frozenset[Fact]:
-    """Return what follows from graphs of one image: their facts with any attributes left out.
+    """Return what graphs of one image imply: their facts, with any attributes left out.
 
-    A graph is true of the image, as far as its captions tell, if `facts(graph)` is a part of this.
+    As far as the captions tell, a graph is true of the image if `facts(graph)` is a subset.
     """
     return frozenset().union(*(_facts(graph, _weakened) for graph in graphs))
 

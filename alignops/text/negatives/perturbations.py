@@ -1,7 +1,7 @@
 """Hard negatives of sub-graphs: the smallest changes that make them false (MosaiCLIP, section 3).
 
-A perturbation takes a positive and returns it changed, or None where it has nothing to change. It
-knows no caption: whether the result is false of the image is for the caller to check.
+A perturbation returns a changed positive, or None if there is nothing to change. It does not see
+the caption: the caller checks that the result is false of the image.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Perturbation: TypeAlias = Callable[[SceneGraph, Vocabulary, np.random.Generator]
 def perturb(
     graph: SceneGraph, kind: Kind, vocabulary: Vocabulary, random: np.random.Generator
 ) -> SceneGraph | None:
-    """Change a positive in one of the ways of its kind, drawn at random.
+    """Change a positive by a perturbation of the given kind, drawn at random.
 
     - "obj": an attribute replaced.
     - "rel": the objects swapped, an object replaced, the relation replaced, or the graph joined
@@ -32,13 +32,13 @@ def perturb(
     - "attr": attributes swapped between the objects, or one replaced.
 
     Args:
-        graph: of one object for "obj", else of one relation.
-        kind: what is perturbed.
-        vocabulary: the words that replace others.
-        random: of all choices.
+        graph: one object for "obj", else one relation.
+        kind: what to perturb.
+        vocabulary: replacement words.
+        random: source of randomness.
 
     Returns:
-        The changed graph; it may be true by chance. None: the drawn way changes nothing here.
+        The changed graph, which may be true by chance; None if the perturbation changes nothing.
     """
     ways = _PERTURBATIONS[kind]
     return _draw(ways, random)(graph, vocabulary, random)
@@ -105,7 +105,7 @@ _PERTURBATIONS: dict[Kind, Sequence[Perturbation]] = {
 
 
 def _same_class(word: str, words: Sequence[str]) -> list[str]:
-    """Colours for a colour and sizes for a size: a blue car may well be large, but is not red."""
+    """Offer colours for a colour and sizes for a size: a blue car may be large, but is not red."""
     for kind in (COLOURS, SIZES):
         if word in kind:
             return [other for other in words if other in kind and other != word]

@@ -1,4 +1,4 @@
-"""Positives of an image and their hard negatives, drawn from the graph of its caption."""
+"""Draw positives of an image and their hard negatives from the graph of its caption."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from alignops.text.negatives.perturbations import Kind, perturb
 from alignops.text.negatives.vocabulary import Vocabulary
 from alignops.text.sub_graphs import one_object_graphs, one_relation_graphs
 
-# Draws of one negative, before a positive goes without: most fail as the caption implies them.
+# Attempts per negative. Most fail because the caption implies the result.
 _ATTEMPTS = 8
 
 
 class SampledGraphs(NamedTuple):
-    """Sub-graphs of one caption: true ones, and false ones that are near to them."""
+    """Sub-graphs of one caption: true ones, and false ones that differ little from them."""
 
     positives: list[SceneGraph]
     negatives: list[SceneGraph]
@@ -30,8 +30,8 @@ class SubGraphSampler:
     Attributes:
         vocabulary: words for the negatives.
         obj: weight of one-object graphs with a replaced attribute.
-        rel: weight of relations with other objects, or another relation.
-        attr: weight of relations with other attributes. The paper's weights are the defaults.
+        rel: weight of relations with changed objects or predicate.
+        attr: weight of relations with changed attributes. The defaults are the paper's weights.
     """
 
     vocabulary: Vocabulary
@@ -40,7 +40,7 @@ class SubGraphSampler:
     attr: float = 0.425
 
     def __post_init__(self) -> None:
-        """Refuse weights that nothing can be drawn by."""
+        """Refuse weights that leave nothing to draw."""
         for kind in get_args(Kind):
             if not getattr(self, kind) >= 0:
                 raise ValueError(f"{kind} is {getattr(self, kind)}; expected at least 0")
@@ -56,15 +56,15 @@ class SubGraphSampler:
         positives: int,
         negatives: int,
     ) -> SampledGraphs:
-        """Draw from one caption's graph; no two of the graphs state the same.
+        """Draw from one caption's graph; no two results state the same.
 
         Args:
-            graph: of the caption.
-            implied: `implied_facts` of all captions of the image: no negative follows from them.
-            random: of all choices.
-            positives: how often a positive is drawn, so at most how many there are: one that is
-                drawn again gets further negatives.
-            negatives: most negatives, shared out evenly among the draws.
+            graph: the caption's graph.
+            implied: `implied_facts` of all captions of the image; no negative follows from them.
+            random: source of randomness.
+            positives: number of draws, hence the largest number of positives; one that is drawn
+                again gets further negatives.
+            negatives: largest number of negatives, spread evenly over the draws.
         """
         drawn = SampledGraphs([], [])
         graphs = self._graphs(graph)
@@ -81,7 +81,7 @@ class SubGraphSampler:
         return drawn
 
     def _graphs(self, graph: SceneGraph) -> dict[Kind, list[SceneGraph]]:
-        """List what each kind can perturb; without kinds that have nothing, or no weight."""
+        """List what each kind can perturb; leaves out empty kinds and kinds of weight 0."""
         relations = one_relation_graphs(graph)
         graphs: dict[Kind, list[SceneGraph]] = {
             "obj": [*filter(_has_attributes, one_object_graphs(graph))],

@@ -1,4 +1,4 @@
-"""The words that hard negatives put in the place of a caption's own."""
+"""Words that replace a caption's own in hard negatives."""
 
 import json
 from collections import Counter
@@ -37,11 +37,11 @@ class Vocabulary:
         """Collect the most frequent words of a corpus.
 
         Args:
-            graphs: of the training captions.
-            objects: how many nouns at most; the defaults are the sizes in MosaiCLIP, whose words
-                come from Visual Genome.
-            attributes: how many adjectives at most.
-            relations: how many predicates at most.
+            graphs: graphs of the training captions.
+            objects: largest number of nouns; the defaults are MosaiCLIP's sizes, whose words come
+                from Visual Genome.
+            attributes: largest number of adjectives.
+            relations: largest number of predicates.
         """
         nouns: Counter[str] = Counter()
         adjectives: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Vocabulary:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it holds something else, or no object or no relation to draw.
+            ValueError: it holds something else, or has no objects or no relations.
         """
         if not path.is_file():
             raise FileNotFoundError(f"vocabulary is {path}; expected a file that exists")
@@ -76,14 +76,14 @@ class Vocabulary:
         return cls(**{name: tuple(lists[name]) for name in cls.__dataclass_fields__})
 
     def save(self, path: Path) -> None:
-        """Write what `load` reads."""
+        """Write the JSON that `load` reads."""
         write_text(path, json.dumps(asdict(self), indent=1))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no text
+    except ValueError as error:  # not JSON, or not text
         raise ValueError(f"vocabulary is {path}; expected a JSON file ({error})") from error
     if not isinstance(read, dict):
         raise ValueError(f"vocabulary is {path}, which holds {read!r}; expected a JSON object")
@@ -91,6 +91,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _most_frequent(words: Counter[str], limit: int) -> tuple[str, ...]:
-    """Equally frequent ones by the alphabet: the order of the corpus must not matter."""
+    """Keep the most frequent words; ties sort alphabetically, so the corpus order is irrelevant."""
     ordered = sorted(words.items(), key=lambda item: (-item[1], item[0]))
     return tuple(word for word, _ in ordered[:limit])

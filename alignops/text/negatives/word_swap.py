@@ -1,4 +1,4 @@
-"""A false caption of the same words: two of its phrases change places (NegCLIP)."""
+"""A false caption of the same words, by swapping two phrases (NegCLIP)."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _ARTICLE = re.compile(r"\b(a|an) $", re.IGNORECASE)
 def swap_words(
     caption: str, graph: SceneGraph, implied: frozenset[Fact], random: np.random.Generator
 ) -> tuple[str, SceneGraph] | None:
-    """Exchange the phrases of two entities, or their nouns, or their adjectives.
+    """Swap the phrases of two entities, or their nouns, or their adjectives.
 
     "A small dog chases a black cat" becomes "A black cat chases a small dog", "A small cat chases a
     black dog", or "A black dog chases a small cat".
@@ -24,11 +24,11 @@ def swap_words(
     Args:
         caption: the text.
         graph: its graph, with spans.
-        implied: `implied_facts` of all captions of the image: the result does not follow from them.
-        random: of the choice.
+        implied: `implied_facts` of all captions of the image; the result does not follow from them.
+        random: source of randomness.
 
-    Returns:
-        The false caption with what it states; None if every exchange gives a true one.
+        rns:
+        The false caption and its graph; None if every swap gives a true one.
     """
     swaps = [
         (swapped, changed)
@@ -39,7 +39,7 @@ def swap_words(
 
 
 def _swaps(caption: str, graph: SceneGraph) -> Iterator[tuple[str, SceneGraph]]:
-    """Yield each exchange with the graph that it amounts to."""
+    """Yield each swapped caption with its graph."""
     written = [
         index
         for index, entity in enumerate(graph.entities)
@@ -64,20 +64,20 @@ def _swaps(caption: str, graph: SceneGraph) -> Iterator[tuple[str, SceneGraph]]:
 
 
 def _text(caption: str, entity: Entity) -> str:
-    """Read a phrase, without the capital of a sentence."""
+    """Return a phrase's text, without the capital of a sentence."""
     start, end = entity.span or (0, 0)
     text = caption[start:end]
     return text[:1].lower() + text[1:] if start == 0 else text
 
 
 def _parts(caption: str, entity: Entity) -> tuple[str, str]:
-    """Cut a phrase into what stands before the noun, and the noun."""
+    """Split a phrase into the words before the noun, and the noun."""
     text = _text(caption, entity)
     return text[: -len(entity.noun)], text[-len(entity.noun) :]
 
 
 def _rewrite(caption: str, texts: dict[Entity, str]) -> str:
-    """Put other texts in the places of entities, from the last to the first."""
+    """Replace the texts of entities, from the last to the first."""
     rewritten = caption
     for entity in sorted(texts, key=lambda entity: entity.span or (0, 0), reverse=True):
         start, end = entity.span or (0, 0)

@@ -1,5 +1,5 @@
-"""What the parser knows: every file here decides how a caption is parsed.
+"""The parser's rules: every file here affects how a caption is parsed.
 
-Their content is part of the key under which parses are cached, so nothing else belongs here. They
-import spaCy, each other, and the types `graph` and `phrase`.
+Their contents are part of the key of cached parses, so nothing else belongs here. They import
+spaCy, each other, and the types `graph` and `phrase`.
 """

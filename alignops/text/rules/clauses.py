@@ -1,4 +1,4 @@
-"""Who acts in a parsed caption: the subject of a verb, and the things a noun phrase stands for."""
+"""Who acts in a parsed caption: subjects of verbs, and the things that noun phrases denote."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ DETERMINERS = frozenset({"det", "poss", "nummod"})
 
 
 def actors(verb: Token) -> Iterator[Token]:
-    """Yield the entities that do what a verb says, or to which it is done in the passive."""
+    """Yield the entities that perform a verb, or undergo it in the passive."""
     for rule in (_explicit, _existential, _inverted, _modified):
         if (noun := rule(verb)) is not None:
             return modified_things(noun, verb)
@@ -59,11 +59,11 @@ def _child(verb: Token, *labels: str) -> Token | None:
 
 
 def things(noun: Token, before: int | None = None) -> Iterator[Token]:
-    """Yield the head nouns of the entities that a noun phrase stands for, with those coordinated.
+    """Yield the head nouns of the entities that a noun phrase denotes, with coordinated ones.
 
     Args:
         noun: head of the noun phrase, or a relative pronoun.
-        before: position of what follows the phrase, where a noun beyond it takes no part.
+        before: position of what follows the phrase; nouns beyond it are left out.
     """
     noun = _antecedent(noun)
     if (inner := content(noun)) is not None:
@@ -79,10 +79,10 @@ def things(noun: Token, before: int | None = None) -> Iterator[Token]:
 
 
 def modified_things(noun: Token, modifier: Token) -> Iterator[Token]:
-    """Yield the entities that a phrase after a noun is about.
+    """Yield the entities that a phrase after a noun modifies.
 
-    Both in "a man and woman on a horse", only the second in "a man and a woman on a horse", but
-    where nothing else is said, both in "a man and a woman riding a horse".
+    Both in "a man and woman on a horse"; only the second in "a man and a woman on a horse"; but
+    both in "a man and a woman riding a horse", where the caption says nothing else.
     """
     if modifier.i < noun.i:
         return things(noun)

@@ -35,7 +35,7 @@ def is_entity(token: Token) -> bool:
 
 
 def content(noun: Token) -> Token | None:
-    """Look through a quantity or a place: to "people" in "a group of people"."""
+    """Return the noun behind a quantity or a place: "people" in "a group of people"."""
     if noun.lower_ not in TRANSPARENT:
         return None
     of = [child for child in noun.rights if child.lower_ == "of"]
@@ -50,7 +50,7 @@ def is_listed(token: Token) -> bool:
 
 
 def describe(noun: Token) -> Entity:
-    """Put a head noun and its modifiers in words, and say where they stand."""
+    """Make the entity of a head noun and its modifiers, with its span."""
     modifiers = sorted(_modifiers(noun), key=lambda token: token.i)
     adjectives = [token for token in modifiers if _is_adjective(token)]
     name = [token for token in (*modifiers, noun) if token not in adjectives]
@@ -130,14 +130,14 @@ def _predicative_adjectives(noun: Token) -> Iterator[Token]:
 
 
 def _describes_nothing(adjective: Token) -> bool:
-    """Tell whether an adjective counts ("several"), goes on ("full of balls") or is denied."""
+    """Tell whether an adjective counts ("several"), has a complement ("full of"), or is denied."""
     if adjective.lower_ in COUNTING or any(child.dep_ == "neg" for child in adjective.lefts):
         return True
     return any(child.dep_ in {"prep", "xcomp"} for child in adjective.rights)
 
 
 def _adverbs(adjective: Token) -> list[Token]:
-    """List what makes the meaning of an adjective: "snow covered", "brightly coloured"."""
+    """List the words that complete an adjective: "snow covered", "brightly coloured"."""
     labels = {"npadvmod", "advmod"}
     if adjective.tag_.startswith("VB"):
         labels |= {"amod", "compound"}

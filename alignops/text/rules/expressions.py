@@ -23,7 +23,7 @@ from alignops.text.rules.lexicon import (
     SPORTS,
 )
 
-# Words that the model tags as what they are nearly everywhere.
+# Words that the model nearly always tags right.
 PLAIN_PREPOSITION = "beside"
 PLAIN_NOUN = "table"
 

@@ -1,4 +1,4 @@
-"""Captions to graphs: where parser, entities and relations meet."""
+"""Captions to graphs, by the parser and the rules for entities and relations."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
-"""Which parser this is: the English model that is installed, and the rules in this folder.
+"""Identity of the parser: the installed English model and the rules in this folder.
 
-It imports no spaCy, so that parses can be read from a cache without it.
+Imports no spaCy, so that cached parses can be read without it.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""The closed lists of words that the rules rest on, all in lower case."""
+"""Closed word lists of the rules, all in lower case."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -16,16 +16,16 @@ FORMS = _words("square round")
 
 DESCRIPTIONS = COLOURS | SHADES | SIZES | FORMS
 
-# Adjectives by their tag that describe nothing to be seen.
+# Words tagged as adjectives that describe nothing visible.
 COUNTING = _words(
     "many several few other various such own same more most first last next different multiple "
     "looking"
 )
 
-# Adverbs that add nothing to be seen to an adjective.
+# Adverbs that add nothing visible to an adjective.
 INTENSIFIERS = _words("very so too quite rather really extremely")
 
-# Nouns that are looked through: "a group of people" is people, "the back of a truck" the truck.
+# Nouns that stand for another: "a group of people" is people, "the back of a truck" the truck.
 QUANTITIES = _words(
     "group groups couple pair pairs bunch bunches lot lots number variety row rows line herd flock "
     "pack crowd team set sets series type types kind kinds piece pieces slice slices pile stack "
@@ -54,7 +54,7 @@ COMPANY = frozenset({"with", "without"})
 # Verbs that add nothing to the preposition after them: "is above", "is located above".
 COPULAS = _words("is are was were be been being 's 're located placed positioned situated seen")
 
-# They say where the object goes, not where the subject is: "throws a ball into the water".
+# After these verbs a place is the object's, not the subject's: "throws a ball into the water".
 DIRECTIONS = frozenset({"to", "into", "onto", "from", "off", "out of", "towards", "toward"})
 
 SINGULAR_DETERMINERS = _words("a an another one this each every")
@@ -64,7 +64,7 @@ DENYING_WORDS = _words("no neither nor never")
 ABSENT = _words("nobody nothing none")
 DENYING_PREPOSITIONS = frozenset({"without", "instead of"})
 
-# What they stand before exists, even where a verb is denied.
+# A noun after these exists, even if its verb is denied.
 DEFINITE = _words("the this that these those his her its their 's")
 
 # Pronouns that are tagged as nouns.
@@ -96,10 +96,10 @@ NAMES = frozenset(
 GROUNDS = _words("rock ice mountain kite wind snow water jet body para")
 SPORTS = _words("climbing skating surfing sailing skiing boarding gliding")
 
-# Verbs or adjectives elsewhere, nouns after a colour or a size: "a red cross".
+# Nouns after a colour or a size ("a red cross"), verbs or adjectives elsewhere.
 NAMES_OF_SHAPES = _words("cross square")
 
-# Words the model has hardly met, and common ones that behave alike.
+# Words that are rare in the model's training data, and common ones that behave alike.
 LOOK_ALIKES = {
     "zebra": "horse",
     "zebras": "horses",

@@ -1,7 +1,7 @@
-"""What a caption denies: things that it says are not there, and relations that do not hold.
+"""Negation in a caption: things that are absent, and relations that do not hold.
 
-Of "a man not wearing a hat" neither the hat nor the wearing is kept, and of "a man not looking at
-the camera" the camera is: what has a definite article exists, whatever is denied of it.
+"A man not wearing a hat" loses both the hat and the relation. "A man not looking at the camera"
+keeps the camera: a noun with a definite article exists, whatever is denied of it.
 """
 
 from spacy.tokens import Token
@@ -14,7 +14,7 @@ ALTERNATIVES = frozenset({"or", "nor"})
 
 
 def is_denied(noun: Token) -> bool:
-    """Tell whether a caption says that a thing is not there: "no cars", "without a hat"."""
+    """Tell whether a caption denies that a thing exists: "no cars", "without a hat"."""
     if noun.lower_ in ABSENT or _is_marked(noun):
         return True
     if noun.dep_ in {"conj", "appos"}:
@@ -27,7 +27,7 @@ def is_denied(noun: Token) -> bool:
 
 
 def verb_is_denied(verb: Token) -> bool:
-    """Tell whether what a verb says does not hold: "is not riding", "without riding"."""
+    """Tell whether a verb is denied: "is not riding", "without riding"."""
     if _is_marked(verb):
         return True
     if verb.dep_ == "conj":
@@ -40,7 +40,7 @@ def verb_is_denied(verb: Token) -> bool:
 
 
 def is_related(subject: Token, object_: Token) -> bool:
-    """Tell whether a relation between two things holds, as far as nothing denies it."""
+    """Tell whether nothing denies a relation between two things."""
     if is_denied(subject) or is_denied(object_):
         return False
     for word in object_.ancestors:

@@ -23,7 +23,7 @@ def parse_phrases(captions: Sequence[str]) -> list[tuple[Phrase, ...]]:
 
 
 def phrases_of(doc: Doc) -> tuple[Phrase, ...]:
-    """List the phrases of one parsed caption by their begin, the longer first."""
+    """List the phrases of one parsed caption by start, longer ones first."""
     phrases: dict[tuple[int, int], Phrase] = {}
     for head in doc:
         for label, words in _nodes(head):
@@ -70,6 +70,6 @@ def _start_of_verb_phrase(verb: Token) -> int:
 
 
 def _without_punctuation(words: list[Token]) -> list[Token]:
-    """Cut punctuation off both ends."""
+    """Strip punctuation from both ends."""
     kept = [place for place, word in enumerate(words) if word.text[-1:].isalnum()]
     return words[kept[0] : kept[-1] + 1] if kept else []

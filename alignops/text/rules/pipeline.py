@@ -19,7 +19,7 @@ Language.component("repair_parse", func=repair)
 
 @cache
 def load_pipeline() -> Language:
-    """Load the English model, to merge expressions before it and repair its parses after it.
+    """Load the English model; expressions are merged before it, and its parses repaired after it.
 
     Raises:
         ImportError: if no English model is installed.

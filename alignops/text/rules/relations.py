@@ -1,7 +1,7 @@
 """Relations of a parsed caption: one rule per construction of English.
 
-A rule looks at one noun as the object of a relation, and answers with who stands in which relation
-to it. Coordinated subjects and objects ("a man and a dog") give one triplet each.
+A rule takes a noun as the object of a relation and yields the relations to it. Coordinated subjects
+and objects ("a man and a dog") give one triplet each.
 """
 
 from collections.abc import Iterable, Iterator
@@ -54,7 +54,7 @@ def possession(noun: Token) -> Iterator[Triplet]:
 
 
 def preposition(noun: Token) -> Iterator[Triplet]:
-    """Match a preposition and its object, by a rule for each kind of word that it follows."""
+    """Match a preposition and its object, by one rule per kind of the preceding word."""
     if (link := _link(noun)) is None:
         return
     words, governor = link
@@ -119,7 +119,7 @@ def _link(noun: Token) -> tuple[str, Token] | None:
 
 
 def _action(verb: Token) -> str:
-    """Name what a verb says with its particle ("sets up"); nothing for a copula."""
+    """Return a verb with its particle ("sets up"); nothing for a copula."""
     if verb.lower_ in COPULAS:
         return ""
     particles = (

@@ -1,8 +1,8 @@
-"""Corrections of what the parser systematically mistakes in captions.
+"""Corrections of the parser's systematic errors in captions.
 
-The parser has learnt from news and dialogue, which seldom say in the present tense what there is to
-see. Its usual error is to take a verb for the head of the noun phrase before it: in "a dog leaps
-over a log" it finds a thing called "dog leaps".
+The parser is trained on news and dialogue, which seldom describe a scene in the present tense. Its
+usual error is to take a verb for the head of the noun phrase before it: in "a dog leaps over a log"
+it finds a thing called "dog leaps".
 """
 
 from spacy.tokens import Doc, Token
@@ -59,8 +59,8 @@ def _is_listed_noun(verb: Token) -> bool:
 def _first_of_list(noun: Token) -> Token | None:
     """Find the door for the graffiti in "a building with a door and graffiti".
 
-    The parser coordinates them with the building. What has a phrase of its own is left there: "a
-    man with a hat and a woman with a bag".
+    The parser coordinates the graffiti with the building. A noun with a phrase of its own stays:
+    "a man with a hat and a woman with a bag".
     """
     if (
         noun.dep_ not in {"conj", "appos"}
@@ -95,7 +95,7 @@ def _is_verb(head: Token) -> bool:
 
 
 def _release(noun: Token, verb: Token) -> None:
-    """Give the phrase back to its noun, and the verb to the one who acts."""
+    """Give the phrase back to its noun, and the verb to its actor."""
     top = verb.head if verb.dep_ in MODIFIERS else verb  # "drinks water": "water" is the top
     governor, role = top.head, top.dep_
     for child in (*top.lefts, *verb.lefts):
@@ -115,7 +115,7 @@ def _release(noun: Token, verb: Token) -> None:
 def _actor(governor: Token, finite: bool) -> Token:
     """Find who acts after a phrase: "man" for "in" in "a man in a vest trots".
 
-    A participle belongs to what is nearest, a finite verb to the subject of the sentence.
+    A participle belongs to the nearest noun, a finite verb to the subject of the sentence.
     """
     passed = {"prep", "conj", "pobj", "dobj", "acl"} if finite else {"prep", "conj"}
     while governor.dep_ in passed:

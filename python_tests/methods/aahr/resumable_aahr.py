@@ -1,4 +1,4 @@
-"""A small AAHR training on noise, run by `test_aahr.py` in a process of its own to be killed."""
+"""A small AAHR training on noise, run by `test_method.py` in a process of its own to be killed."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""The key of the parser: it changes with the rules, and with nothing else."""
+"""The parser's key changes with the rules, and with nothing else."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ FILES = sorted(path.name for path in RULES.glob("*.py"))
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """A copy of the package that stands in for it."""
+    """A copy of the package that replaces it."""
     folder = Path(copytree(TEXT, tmp_path / "text"))
     monkeypatch.setattr(identity, "RULES", folder / "rules")
     yield folder

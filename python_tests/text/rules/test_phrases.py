@@ -1,4 +1,4 @@
-"""The phrases of captions, as a constituency tree would have them."""
+"""Phrases of captions, as in a constituency tree."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is found in captions as people write them, construction by construction."""
+"""Graphs of captions as people write them, by construction."""
 
 import pytest
 
@@ -42,7 +42,7 @@ CAPTIONS = [
         "large dog, tall red brick wall",
         "dog > in front of > brick wall",
     ),
-    # Where the object is, and where the subject is.
+    # The place of the object, and the place of the subject.
     (
         "The large dog is holding a rope in its mouth.",
         "large dog, rope, mouth",
@@ -79,7 +79,7 @@ CAPTIONS = [
         "women, table, pizza",
         "women > sitting at > table, women > eating > pizza",
     ),
-    # A participle after what is worn is about the wearer.
+    # A participle after a garment describes the wearer.
     (
         "A woman in sunglasses sitting in a chair",
         "woman, sunglasses, chair",
@@ -138,7 +138,7 @@ CAPTIONS = [
         "man > with > glasses, woman > in > dress",
     ),
     ("men in red and blue shirts", "men, red blue shirts", "men > in > shirts"),
-    # What is denied is not there.
+    # Denied things are absent.
     ("a room with no people", "room", ""),
     ("a street without cars", "street", ""),
     ("no cars are parked on the street", "street", ""),
@@ -168,7 +168,7 @@ CAPTIONS = [
         "man, banana",
         "man > eats > banana",
     ),
-    # Quantities and pictures are looked through.
+    # Quantities and pictures stand for their content.
     ("A group of seven people in a green boat .", "people, green boat", "people > in > boat"),
     ("A close up of a plate of food.", "plate, food", "plate > of > food"),
     (

@@ -21,7 +21,7 @@ def components(entity_counts, relation_counts, dim=6, seed=0):
 
 
 def level(image, text, image_mask, text_mask, scale):
-    """The loss of one level by loops, over the pairs that have components on both sides."""
+    """Loss of one level by loops, over the pairs with components on both sides."""
     pairs = [i for i in range(len(image)) if image_mask[i].any() and text_mask[i].any()]
 
     def similarity(i, j):

@@ -19,7 +19,7 @@ def gradients(loss, *inputs):
 
 
 def hardest(image, text, ids, margin):
-    """The printed form by loops: both directions, summed."""
+    """The paper's form by loops: both directions, summed."""
     total = 0.0
     for i in range(len(ids)):
         own = image[i] @ text[i]
@@ -59,7 +59,7 @@ def test_a_hand_worked_row():
 
 
 def weight(similarity, dim):
-    """One over the density of distances on a sphere, up to a factor."""
+    """The inverse density of distances on a sphere, up to a factor."""
     distance = max(math.sqrt(2 - 2 * similarity), 0.5)
     return distance ** (2 - dim) * (1 - distance**2 / 4) ** ((3 - dim) / 2)
 

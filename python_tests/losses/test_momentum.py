@@ -148,7 +148,7 @@ def test_each_process_keeps_queues_of_its_own_keys_under_ddp(tmp_path):
 
 
 class Model(nn.Module):
-    """What DistributedDataParallel wraps: weights, a buffer that it broadcasts, and the loss."""
+    """A module for DistributedDataParallel: weights, a buffer that it broadcasts, and the loss."""
 
     def __init__(self):
         super().__init__()
@@ -161,7 +161,7 @@ class Model(nn.Module):
 
 
 def train(rank, store, folder):
-    """Two steps of one of two processes; its queue of images is saved."""
+    """Train two steps in one of two processes, and save its queue of images."""
     distributed.init_process_group("gloo", f"file://{store}", rank=rank, world_size=2)
     model = nn.parallel.DistributedDataParallel(Model())
     for step in range(2):

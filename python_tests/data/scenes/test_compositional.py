@@ -12,7 +12,7 @@ _STATEMENT = re.compile(rf"{_OBJECT}(?: is)? (?:to the )?(left of|right of|above
 
 
 def statements(caption: str) -> list[tuple[tuple[str, ...], str, tuple[str, ...]]]:
-    """Read a caption without any help from the code that wrote it."""
+    """Parse a caption independently of the code that wrote it."""
     found = _STATEMENT.findall(caption.lower())
     assert len(found) == caption.count(" and ") + 1
     return [(words[:3], words[3], words[4:]) for words in found]

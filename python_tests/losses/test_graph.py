@@ -7,7 +7,7 @@ from alignops.losses import (
     GraphLoss,
     HardestTripletLoss,
     InstanceGraph,
-    Relations,
+    InstanceRelations,
     within_relations,
 )
 
@@ -31,7 +31,7 @@ def assert_same_gradients(given, expected, inputs):
 def related(image, text, seed=1):
     torch.manual_seed(seed)
     across = torch.rand(2, len(image), len(image), dtype=torch.float64)
-    return Relations(within_relations(image), within_relations(text), *across)
+    return InstanceRelations(within_relations(image), within_relations(text), *across)
 
 
 def convolution(module, nodes, relations):

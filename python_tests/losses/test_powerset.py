@@ -37,6 +37,22 @@ def test_the_loss_is_the_equation(directions):
     assert regions.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("directions", [("r2t", "t2r"), ("r2t",), ("t2r",)])
+def test_all_subsets_give_the_loss_that_the_aggregators_approximate(directions):
+    regions, phrases = embeddings(5, 4, 8), embeddings(5, 3, 8, seed=1, unit=False)
+    mask = torch.rand(5, 4, generator=torch.Generator().manual_seed(2)) < 0.7
+    scores = exact_powerset_similarity(regions, phrases, mask)._asdict()
+    loss = PowersetTripletLoss(directions=directions, exact=True)
+    assert loss.similarity(regions, phrases, mask).equal(sum(scores[name] for name in directions))
+    mask = torch.ones(5, 4, dtype=torch.bool)
+    scores = exact_powerset_similarity(regions, phrases)._asdict()
+    found = loss(regions, phrases, mask)
+    expected = triplet(sum(scores[name] for name in directions), 0.2)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+    found.backward()
+    assert regions.grad.abs().sum() > 0
+
+
 def test_single_regions_are_matched_by_their_best():
     regions, phrases = embeddings(4, 3, 8), embeddings(4, 5, 8, seed=1)
     s = torch.einsum("imd,jkd->ijmk", regions, phrases)
@@ -69,7 +85,7 @@ def test_a_jagged_image_without_regions_counts_as_little_as_a_masked_one(subsets
     loss = PowersetTripletLoss(margin=5.0, subsets=subsets)
     expected = loss(regions, phrases, torch.arange(3) < lengths[:, None])
     assert torch.equal(loss(jagged, phrases), expected)
-    # So it is where no image has any.
+    # The same holds if no image has any.
     assert loss(torch.empty(3, 0, 8), phrases).item() == 0
 
 
@@ -99,6 +115,10 @@ def test_errors():
         ValueError, match=r"directions is \(\); expected a tuple of 'r2t', 't2r' or both"
     ):
         PowersetTripletLoss(directions=())
+    with pytest.raises(ValueError, match="exact is True; expected False, as subsets is False"):
+        PowersetTripletLoss(subsets=False, exact=True)
+    with pytest.raises(ValueError, match=r"regions .* at most 20"):
+        PowersetTripletLoss(exact=True)(embeddings(2, 21, 8), embeddings(2, 2, 8))
     with pytest.raises(
         ValueError, match=r"phrases is a .*; expected 3 rows, one for each of regions"
     ):
