@@ -21,7 +21,8 @@ def explaining_full_disk(path: Path) -> Iterator[None]:
         # Others, such as a file that is missing, are of classes of their own.
         if type(error) is not OSError or error.errno not in _FULL:
             raise
-        reason = error.strerror or str(error)
+        # What a library of ours has said of the file within is said once.
+        reason = error.strerror or str(error).rpartition("cannot be written: ")[2]
         raise OSError(
             f"{path} cannot be written: {reason}. Free some space; the same command then goes on"
         ) from error

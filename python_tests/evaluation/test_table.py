@@ -49,3 +49,10 @@ def test_failed_write_leaves_the_old_file(tmp_path):
 
 def test_no_results():
     assert as_markdown({}) == "| percent | cases |\n| --- | ---: |\n"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"a": 1}', '{"a": {"b": {"c": 1}}}'])
+def test_damaged_results_are_named(tmp_path, content):
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(ValueError, match=r"results\.json is damaged: .*; measure again"):
+        read_json(tmp_path / "results.json")
