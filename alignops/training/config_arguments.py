@@ -78,7 +78,7 @@ def in_words(message: str, names: Iterable[str] = ()) -> str:
     if found := re.search(r"Group '(.*?)' does not accept option '(.*?)'", message):
         wrong = f"{found[1]}.{found[2]}"
         return f"{wrong} is no setting{suggestion(wrong, names, prefix='')}"
-    if found := re.match(r"argument (\S+): expected one argument", message):
+    if found := re.match(r"argument (\S+):\s+expected one argument", message):
         return f"{found[1]} is given without a value; expected one"
     if found := re.search(r"Problems parsing config: (.*)", message):
         return f"config is no YAML file of settings: {found[1]}"
