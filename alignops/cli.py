@@ -7,10 +7,14 @@ Each command imports what it uses, so the others start fast.
 import argparse
 import os
 import re
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from alignops import __version__
@@ -49,21 +53,45 @@ class _Parser(argparse.ArgumentParser):
         return next((a.choices for a in self._actions if isinstance(a.choices, dict)), {})
 
 
+_MISTAKES = (ValueError, OSError, ImportError, NotImplementedError)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    try:
-        options = _parser().parse_args(arguments)
-        with needs_train(f"alignops {options.command}"):
-            options.run(options)
-    except (ValueError, OSError, ImportError, NotImplementedError) as error:
-        if os.environ.get("ALIGNOPS_DEBUG"):
-            raise
-        print(f"alignops: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("alignops: interrupted; the same command continues from here", file=sys.stderr)
-        return 130
+    with _interrupts() as interrupts:
+        try:
+            options = _parser().parse_args(arguments)
+            with needs_train(f"alignops {options.command}"):
+                options.run(options)
+        except (KeyboardInterrupt, Exception) as error:
+            if interrupts or isinstance(error, KeyboardInterrupt):
+                sentence = "alignops: interrupted; the same command continues from here"
+                print(sentence, file=sys.stderr)
+                return 130
+            if not isinstance(error, _MISTAKES) or os.environ.get("ALIGNOPS_DEBUG"):
+                raise
+            print(f"alignops: {' '.join(str(error).split())}", file=sys.stderr)
+            return 2
     return 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Note every Ctrl-C: an import that it interrupts may turn it into another error."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _parser() -> argparse.ArgumentParser:

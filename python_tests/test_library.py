@@ -10,9 +10,7 @@ from alignops import library
 OPS = Path(__file__).parent / "ops"
 NAMES = ("fgm", "powerset", "exact_powerset", "logsumexp", "contrastive", "scan")
 KERNEL_TESTS = [str(OPS / f"test_{op}.py") for op in NAMES]
-CHECKS = (
-    "worked_by_hand or (at_tile_edges and (float32 or bfloat16)) or across_tiles or every_tau"
-)
+CHECKS = "worked_by_hand or (at_tile_edges and (float32 or bfloat16)) or across_tiles or every_tau"
 REDUCED = ["-q", "-x", "-k", CHECKS, *KERNEL_TESTS]
 
 
