@@ -254,10 +254,10 @@ void check_scan(const Sizes& sizes) {
       const double length = norm(values);
       return length > 0 ? length : 1;
     };
-    std::vector<double> best_row(c[0].size(), kLowest<double>);
+    std::vector<double> best_row(c[0].size(), kMinusInfinity<double>);
     double a = 0, b = 0;
     for (const auto& row : c) {
-      double best = kLowest<double>;
+      double best = kMinusInfinity<double>;
       for (size_t l = 0; l < row.size(); ++l) {
         best = std::max(best, row[l] / norm_of(column(c, l)));
         best_row[l] = std::max(best_row[l], row[l] / norm_of(row));

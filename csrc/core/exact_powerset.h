@@ -44,7 +44,7 @@ class ExactPowersetForward {
     Vector<T> positive{};
     for (int64_t b = 0; b < phrases; ++b) {
       const int64_t width = panel.active(b) - j;
-      store<T>(subsets_.absent(b), first_lanes(Vector<T>{}, width, kLowest<T>));
+      store<T>(subsets_.absent(b), first_lanes(Vector<T>{}, width, kMinusInfinity<T>));
       // The best subset for a phrase holds the regions that agree with it; a NaN is not below 0
       // either.
       Vector<T> of_phrase{};
@@ -150,7 +150,7 @@ class ExactPowersetBackward {
   }
 
   void mark_absent(const Lanes& lanes) const {
-    std::fill(subsets_.absent(0), subsets_.absent(subsets_.phrases()), kLowest<T>);
+    std::fill(subsets_.absent(0), subsets_.absent(subsets_.phrases()), kMinusInfinity<T>);
     for (int64_t text = lanes.first; text < lanes.last; ++text) {
       for (int64_t b = 0; b < phrases_.valid(text); ++b) subsets_.absent(b)[text - lanes.first] = 0;
     }

@@ -22,11 +22,11 @@ struct IndexArray {
   }
 };
 
-/// One side's view of the pairs: its mean of maxima `score` (or that score's gradient), its winners
+/// One side's view of the pairs: `values`, its means of maxima or their gradients, its winners
 /// `argmax`, and the position of the pair of its sample a with sample b of the other side.
-template <class Score>
+template <class Value>
 struct FgmSide {
-  Score* score;
+  Value* values;
   IndexArray argmax;
   int64_t own_stride, other_stride;
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <utility>
 
 #include "core/fgm.h"
 #include "core/tiles.h"
@@ -187,8 +186,8 @@ class FgmBackward {
         const int64_t own_pair = own_side_.pair(a, b), other_pair = other_side_.pair(b, a);
         const OwnIndex* of_own = own_argmax + own_pair * count;
         const OtherIndex* of_other = other_argmax + other_pair * other_count;
-        const T own_share = own_side_.score[own_pair] / T(own_.valid(a));
-        const T other_share = other_side_.score[other_pair] / T(other_.valid(b));
+        const T own_share = own_side_.values[own_pair] / T(own_.valid(a));
+        const T other_share = other_side_.values[other_pair] / T(other_.valid(b));
         const T shares[] = {own_share, own_share + other_share};
         const int32_t first_row = (b - pairs.first) * other_count;
         WeightedRow<T>* const of_pair = taken + pair_number++;
@@ -204,11 +203,24 @@ class FgmBackward {
           ends[k] += is_new;
         });
       });
-      for (int64_t k = 0; k < count; ++k) given_count += std::exchange(ends[k], given_count);
-      for (int64_t i = 0; i < found_count; ++i) given[ends[found[i].component]++] = found[i].row;
+      given_count = sort_by_component(found, found_count, given_count, ends, given);
       taken += count * batch;
       ends += count;
     }
+  }
+
+  /// A counting sort: append the found rows to the `given_count` given ones, in the order of the
+  /// components that won them. `ends` holds the number of rows of each component and leaves with
+  /// the end of each one's; returns how many rows are given now.
+  int32_t sort_by_component(const GivenRow* found, int64_t found_count, int32_t given_count,
+                            int32_t* ends, WeightedRow<T>* given) const {
+    for (int64_t k = 0; k < own_.count; ++k) {
+      const int32_t rows = ends[k];
+      ends[k] = given_count;
+      given_count += rows;
+    }
+    for (int64_t i = 0; i < found_count; ++i) given[ends[found[i].component]++] = found[i].row;
+    return given_count;
   }
 
   /// Add the rows listed by find_winners to one stretch of the own rows' gradients.

@@ -87,8 +87,8 @@ class FgmForward {
         const int64_t column = panel.offsets[l] + j, at = l * stride_ + j;
         Maximum<T, kArgmax> best(column_best_.get() + at, column_arg_.get() + at);
         for (int64_t r = 0; r < kCount; ++r) {
-          const Vector<T> value =
-              first_lanes(load(s + r * tile_.stride() + column), panel.active(l) - j, kLowest<T>);
+          const Vector<T> value = first_lanes(load(s + r * tile_.stride() + column),
+                                              panel.active(l) - j, kMinusInfinity<T>);
           rows[r].take(value, l);
           best.take(value, first + r);
         }
@@ -106,13 +106,13 @@ class FgmForward {
 
   void start_sample(const Panel& panel) {
     std::fill_n(total_.get(), stride_, T(0));
-    std::fill_n(column_best_.get(), panel.depth() * stride_, kLowest<T>);
+    std::fill_n(column_best_.get(), panel.depth() * stride_, kMinusInfinity<T>);
     if constexpr (kArgmax) std::fill_n(column_arg_.get(), panel.depth() * stride_, Index(0));
   }
 
   void finish_sample(const Panel& panel, int64_t sample) {
     for (int64_t j = 0; j < panel.width(); ++j) {
-      row_side_.score[row_side_.pair(sample, panel.samples[j])] =
+      row_side_.values[row_side_.pair(sample, panel.samples[j])] =
           total_[j] / T(rows_.valid(sample));
     }
     std::fill_n(total_.get(), panel.width(), T(0));
@@ -122,7 +122,7 @@ class FgmForward {
     }
     for (int64_t j = 0; j < panel.width(); ++j) {
       const int64_t other = panel.samples[j];
-      column_side_.score[column_side_.pair(other, sample)] = total_[j] / T(columns_.valid(other));
+      column_side_.values[column_side_.pair(other, sample)] = total_[j] / T(columns_.valid(other));
     }
     if constexpr (kArgmax) {
       const int64_t* others = panel.samples.data();

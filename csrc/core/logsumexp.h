@@ -25,15 +25,16 @@ struct Range {
   T low, high;
 
   Range(const T* values, int64_t count) {
-    Vector<T> lows = Vector<T>{} - kLowest<T>, highs = Vector<T>{} + kLowest<T>;
+    Vector<T> lows = Vector<T>{} - kMinusInfinity<T>, highs = Vector<T>{} + kMinusInfinity<T>;
     const int64_t whole = count / kLanes<T> * kLanes<T>;
     for (int64_t i = 0; i < whole; i += kLanes<T>) {
       lows = min<T>(lows, load(values + i));
       highs = max<T>(highs, load(values + i));
     }
-    low = min_lanes<T>(min<T>(lows, first_lanes(load(values + whole), count - whole, -kLowest<T>)));
-    high =
-        max_lanes<T>(max<T>(highs, first_lanes(load(values + whole), count - whole, kLowest<T>)));
+    low = min_lanes<T>(
+        min<T>(lows, first_lanes(load(values + whole), count - whole, -kMinusInfinity<T>)));
+    high = max_lanes<T>(
+        max<T>(highs, first_lanes(load(values + whole), count - whole, kMinusInfinity<T>)));
   }
 
   Range times(T scale) const {
@@ -61,7 +62,7 @@ inline T finite_or_zero(T top) {
 
 template <class T>
 inline T combine(const PartialLogsumexp<T>* partials, int64_t count, int64_t stride) {
-  T top = kLowest<T>, sum = 0;
+  T top = kMinusInfinity<T>, sum = 0;
   // A tile of nothing but -inf has the sum 0: its maximum says nothing.
   for (int64_t i = 0; i < count * stride; i += stride) {
     if (partials[i].sum != 0) top = std::max(top, partials[i].top);
@@ -101,7 +102,7 @@ class LogsumexpForward {
 
  private:
   void find_tops(const T* tile, int64_t rows, int64_t columns) const {
-    std::fill_n(top_.get(), columns, kLowest<T>);
+    std::fill_n(top_.get(), columns, kMinusInfinity<T>);
     for (int64_t i = 0; i < rows; ++i) {
       const T* s = tile + i * columns;
       for (int64_t j = 0; j < columns; ++j) {
@@ -113,9 +114,9 @@ class LogsumexpForward {
   }
 
   T top_of_row(const T* s, int64_t columns) const {
-    Vector<T> tops = Vector<T>{} + kLowest<T>;
+    Vector<T> tops = Vector<T>{} + kMinusInfinity<T>;
     for (int64_t j = 0; j < columns; j += kLanes<T>) {
-      tops = max<T>(tops, first_lanes<T>(scale_ * load(s + j), columns - j, kLowest<T>));
+      tops = max<T>(tops, first_lanes<T>(scale_ * load(s + j), columns - j, kMinusInfinity<T>));
     }
     return finite_or_zero(max_lanes<T>(tops));
   }

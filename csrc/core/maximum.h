@@ -11,7 +11,7 @@ namespace alignops {
 /// everything.
 template <class T, bool kArgmax>
 struct Maximum {
-  Vector<T> value = Vector<T>{} + kLowest<T>;
+  Vector<T> value = Vector<T>{} + kMinusInfinity<T>;
   Vector<Integer<T>> arg{};
 
   Maximum() = default;

@@ -16,9 +16,9 @@ namespace alignops {
 
 /// Samples of the column side, longest first, with their components interleaved: component l of the
 /// samples that have one are columns [offsets[l], offsets[l + 1]), in the order of `samples`.
-/// Column c is row rows[c] of the side.
+/// Column c is row sources[c] of the side.
 struct Panel {
-  std::vector<int64_t> samples, offsets, rows;
+  std::vector<int64_t> samples, offsets, sources;
   int64_t columns() const { return offsets.back(); }
   int64_t depth() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t width() const { return static_cast<int64_t>(samples.size()); }
@@ -71,9 +71,9 @@ std::vector<Panel> panels_of(const Components<In>& columns) {
     panel.offsets = {0};
     for (int64_t l = 0; l < columns.valid(panel.samples.front()); ++l) {
       for (int64_t sample : panel.samples) {
-        if (columns.valid(sample) > l) panel.rows.push_back(columns.offsets[sample] + l);
+        if (columns.valid(sample) > l) panel.sources.push_back(columns.offsets[sample] + l);
       }
-      panel.offsets.push_back(panel.rows.size());
+      panel.offsets.push_back(panel.sources.size());
     }
     panels.push_back(std::move(panel));
   }
@@ -110,7 +110,7 @@ class PanelTile {
 
   void pack(const Panel& panel) {
     pack_columns<Row>(
-        columns_, [&](int64_t c) { return panel.rows[c]; }, panel.columns(), packed_.get());
+        columns_, [&](int64_t c) { return panel.sources[c]; }, panel.columns(), packed_.get());
   }
 
   /// The similarities of rows [begin, end) with the panel that was packed last: those of row r

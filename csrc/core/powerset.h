@@ -141,14 +141,15 @@ class PowersetForward {
   /// Score texts [j, j + lanes) of the panel.
   void score(const Panel& panel, const T* s, int64_t image, int64_t j) const {
     const int64_t regions = regions_.valid(image);
-    Vector<T> softplus{}, top = Vector<T>{} + kLowest<T>;
+    Vector<T> softplus{}, top = Vector<T>{} + kMinusInfinity<T>;
     int64_t depth = 0;
     for (; depth < panel.depth() && j < panel.active(depth); ++depth) {
       const auto sums = sum_regions(s + panel.offsets[depth] + j, regions, tile_.stride(),
                                     parameters_.inverse_tau, [](int64_t, Vector<T>, Vector<T>) {});
       const int64_t width = panel.active(depth) - j;
       softplus += first_lanes(sums.softplus(parameters_), width, T(0));
-      const Vector<T> bracket = first_lanes(sums.bracket(parameters_, regions), width, kLowest<T>);
+      const Vector<T> bracket =
+          first_lanes(sums.bracket(parameters_, regions), width, kMinusInfinity<T>);
       top = max<T>(top, bracket);
       store<T>(bracket_.get() + depth * kLanes<T>, bracket);
     }
@@ -240,7 +241,7 @@ class PowersetBackward {
     if (count == 0) return;
     T* bracket = through_r2t_.get() + at;
     const auto brackets = [&](int64_t l) {
-      return first_lanes(load(bracket + l), count - l, kLowest<T>);
+      return first_lanes(load(bracket + l), count - l, kMinusInfinity<T>);
     };
     Vector<T> top = brackets(0), total{};
     for (int64_t l = kLanes<T>; l < count; l += kLanes<T>) top = max<T>(top, brackets(l));

@@ -112,7 +112,7 @@ class ScanForward {
 
   /// The sum over rows of the best column; column_best_ becomes the best row of each column.
   Vector<T> sum_maxima(const Panel& panel, const T* s, int64_t count, int64_t j, int64_t depth) {
-    std::fill_n(column_best_.get(), depth * kLanes<T>, kLowest<T>);
+    std::fill_n(column_best_.get(), depth * kLanes<T>, kMinusInfinity<T>);
     Vector<T> total{};
     for (int64_t k = 0; k < count; ++k) {
       const Vector<T> row_scale = load(row_scale_.get() + k * kLanes<T>);
@@ -125,7 +125,7 @@ class ScanForward {
         best_row.take(cosine * row_scale, k);
         best_row.save(column_best_.get() + l * kLanes<T>, nullptr);
         const Vector<T> column_scale = load(column_scale_.get() + l * kLanes<T>);
-        best.take(first_lanes<T>(cosine * column_scale, width, kLowest<T>), l);
+        best.take(first_lanes<T>(cosine * column_scale, width, kMinusInfinity<T>), l);
       }
       total += best.value;
     }

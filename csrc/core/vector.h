@@ -40,7 +40,7 @@ template <class T>
 using Integer = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 
 template <class T>
-constexpr T kLowest = -std::numeric_limits<T>::infinity();
+constexpr T kMinusInfinity = -std::numeric_limits<T>::infinity();
 
 template <class T>
 inline Vector<T> load(const T* from) {

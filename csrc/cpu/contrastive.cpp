@@ -58,12 +58,12 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss(
   dispatch(image, [&](auto in) {
     using In = decltype(in);
     using T = Accumulator<In>;
-    const auto images = pair.x_components<In>(), rows = pair.y_components<In>();
+    const auto images = pair.x_components<In>(), text_embeddings = pair.y_components<In>();
     const Texts texts = arguments.texts();
     const T scale = scalar<T>(logit_scale);
-    const LogsumexpPartials<In> partials(images, rows, scale);
+    const LogsumexpPartials<In> partials(images, text_embeddings, scale);
     const Buffer<T> own(texts.count);
-    for_each_tile<TorchRuntime>(images, rows, [&](int64_t max_columns) {
+    for_each_tile<TorchRuntime>(images, text_embeddings, [&](int64_t max_columns) {
       return ContrastiveForward<T>(partials.epilogue(max_columns), texts.image_index, scale,
                                    own.get());
     });
@@ -86,14 +86,14 @@ std::tuple<Tensor, Tensor, Tensor> multi_positive_contrastive_loss_backward(
   return dispatch(image, [&](auto in) -> std::tuple<Tensor, Tensor, Tensor> {
     using In = decltype(in);
     using T = Accumulator<In>;
-    const auto images = pair.x_components<In>(), rows = pair.y_components<In>();
+    const auto images = pair.x_components<In>(), text_embeddings = pair.y_components<In>();
     const Texts texts = arguments.texts();
     const auto weights = arguments.weights<T>();
-    GradientRows<In> grad_image(images, pair.x), grad_text(rows, pair.y);
+    GradientRows<In> grad_image(images, pair.x), grad_text(text_embeddings, pair.y);
     const T scale = scalar<T>(logit_scale), of_loss = scalar<T>(grad);
-    ScaleGradient of_scale(images, rows);
+    ScaleGradient of_scale(images, text_embeddings);
     accumulate_gradients<TorchRuntime>(
-        images, rows,
+        images, text_embeddings,
         [&](int64_t max_columns) {
           return ContrastiveBackward<T>(texts.image_index, weights, data<T>(of_images),
                                         data<T>(of_texts), scale, of_scale, max_columns);

@@ -52,14 +52,14 @@ void check_winners(const char* name, const Tensor& argmax, int64_t count) {
   });
 }
 
-template <class Score>
-FgmSide<Score> side_of_x(const Tensor& score, const Tensor& argmax) {
-  return {static_cast<Score*>(score.mutable_data_ptr()), index_array(argmax), score.size(1), 1};
+template <class Value>
+FgmSide<Value> side_of_x(const Tensor& values, const Tensor& argmax) {
+  return {static_cast<Value*>(values.mutable_data_ptr()), index_array(argmax), values.size(1), 1};
 }
 
-template <class Score>
-FgmSide<Score> side_of_y(const Tensor& score, const Tensor& argmax) {
-  return {static_cast<Score*>(score.mutable_data_ptr()), index_array(argmax), 1, score.size(1)};
+template <class Value>
+FgmSide<Value> side_of_y(const Tensor& values, const Tensor& argmax) {
+  return {static_cast<Value*>(values.mutable_data_ptr()), index_array(argmax), 1, values.size(1)};
 }
 
 template <bool kArgmax, class In, class T>
@@ -109,8 +109,8 @@ std::tuple<Tensor, Tensor> fgm_similarity_backward(const Tensor& grad_x_to_y,
   check_counts(pair);
   const int64_t bx = x.size(0), by = y.size(0), n = x.size(1), m = y.size(1);
   check(x_argmax.dim() == 3, "save_argmax=False leaves fgm_similarity without a gradient");
-  const Tensor score_x = checked(grad_x_to_y, {bx, by}, accumulation_type(x));
-  const Tensor score_y = checked(grad_y_to_x, {bx, by}, accumulation_type(x));
+  const Tensor grad_of_x = checked(grad_x_to_y, {bx, by}, accumulation_type(x));
+  const Tensor grad_of_y = checked(grad_y_to_x, {bx, by}, accumulation_type(x));
   const Tensor winners_x = checked(x_argmax, {bx, by, n}, argmax_type(m));
   const Tensor winners_y = checked(y_argmax, {bx, by, m}, argmax_type(n));
   check_winners("x_argmax", winners_x, m);
@@ -121,8 +121,8 @@ std::tuple<Tensor, Tensor> fgm_similarity_backward(const Tensor& grad_x_to_y,
     using In = decltype(in);
     using T = Accumulator<In>;
     const auto xs = pair.x_components<In>(), ys = pair.y_components<In>();
-    const auto x_side = side_of_x<const T>(score_x, winners_x),
-               y_side = side_of_y<const T>(score_y, winners_y);
+    const auto x_side = side_of_x<const T>(grad_of_x, winners_x),
+               y_side = side_of_y<const T>(grad_of_y, winners_y);
     fgm_backward<TorchRuntime>(xs, ys, x_side, y_side, data<In>(grad_x));
     fgm_backward<TorchRuntime>(ys, xs, y_side, x_side, data<In>(grad_y));
   });
