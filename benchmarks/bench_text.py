@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
 from annotated_captions import HALVES, annotations, score
+from published_data import COCO_CAPTIONS
 
 from alignops.data.scenes import draw_scenes
 from alignops.data.scenes.captions import TEMPLATES, sentence
@@ -18,7 +18,6 @@ from benchmarks import scene_graph_parser
 
 COUNT = 1000
 parse_anew = partial(parse_captions, processes=1, cache=False)
-COCO = Path(__file__).parents[1] / "../shared/data/captions_val2017.json"
 
 
 def test_parse_scene_captions(benchmark):
@@ -28,9 +27,9 @@ def test_parse_scene_captions(benchmark):
 
 @pytest.fixture
 def coco_captions():
-    if not COCO.is_file():
-        pytest.skip("needs COCO's captions in ../shared/data")
-    annotations = json.loads(COCO.read_text(encoding="utf-8"))["annotations"][:COUNT]
+    if not COCO_CAPTIONS.is_file():
+        pytest.skip("needs COCO's captions in ALIGNOPS_DATA")
+    annotations = json.loads(COCO_CAPTIONS.read_text(encoding="utf-8"))["annotations"][:COUNT]
     return [annotation["caption"] for annotation in annotations]
 
 

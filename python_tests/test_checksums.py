@@ -32,6 +32,7 @@ def test_a_moved_folder_passes_and_so_does_one_with_more_files(folder, tmp_path_
     moved = folder.rename(tmp_path_factory.mktemp("other") / "moved")
     (moved / "notes.txt").touch()
     verify_manifest(moved)
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("position", [0, 1 << 20, -1])

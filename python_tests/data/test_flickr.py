@@ -3,11 +3,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from published_data import FLICKR8K
 
 from alignops.data import has_split_lists, open_flickr, split_flickr
 
-PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k_800"
-needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason="the photos are not here")
+needs_photos = pytest.mark.skipif(
+    not FLICKR8K.is_dir(), reason="needs flickr8k_800 in ALIGNOPS_DATA"
+)
 
 
 def write(path: Path, text: str) -> Path:
@@ -112,7 +114,7 @@ def test_captions_lead_outside_only_when_allowed(tmp_path):
 
 @needs_photos
 def test_real_photos():
-    dataset = open_flickr(PHOTOS, on_error="skip")
+    dataset = open_flickr(FLICKR8K, on_error="skip")
     assert len(dataset) == 800
     assert dataset.skipped == []
     assert {len(captions) for captions in dataset.captions} == {5}
@@ -125,5 +127,5 @@ def test_real_photos():
 
 @needs_photos
 def test_real_photos_split():
-    splits = split_flickr(PHOTOS)
+    splits = split_flickr(FLICKR8K)
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [640, 80, 80]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from published_data import SUGAR_CREPE
 
 from alignops.evaluation import (
     Accuracy,
@@ -13,8 +14,6 @@ from alignops.evaluation import (
     load_sugar_crepe,
 )
 from alignops.evaluation.compositional import SUGAR_CREPE_KINDS
-
-SUGAR_CREPE = Path(__file__).parents[2] / "../shared/data/sugar_crepe"
 
 
 def test_accuracy_by_kind():
@@ -60,7 +59,7 @@ def test_broken_file_is_named(tmp_path, text):
         load_sugar_crepe(tmp_path, "val2017")
 
 
-@pytest.mark.skipif(not SUGAR_CREPE.is_dir(), reason="needs SugarCrepe in ../shared/data")
+@pytest.mark.skipif(not SUGAR_CREPE.is_dir(), reason="needs SugarCrepe in ALIGNOPS_DATA")
 def test_the_published_files():
     cases = load_sugar_crepe(SUGAR_CREPE, "val2017")
     counts = {kind: sum(case.kind == kind for case in cases) for kind in SUGAR_CREPE_KINDS}

@@ -1,17 +1,16 @@
 """Token spans of phrases: the tokens of a span decode to the phrase."""
 
 import re
-from pathlib import Path
 
 import open_clip
 import pytest
+from published_data import FLICKR8K
 
 from alignops.data import read_captions
 from alignops.models.token_spans import read_text, token_spans
 from alignops.models.tokenizer import WordTokenizer
 from alignops.text import find_phrases
 
-PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k_800"
 CAPTIONS = [
     "A small red circle is to the left of a large blue square.",
     "A snowboarder's ski-lift ticket , 12 feet high &amp; “unforgettable” .",
@@ -53,12 +52,12 @@ def test_words_of_the_tiny_model():
     assert check(WordTokenizer.from_texts(CAPTIONS[:2], 32), CAPTIONS[:2]) == 10
 
 
-@pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs flickr8k_800 in ../shared/data")
+@pytest.mark.skipif(not FLICKR8K.is_dir(), reason="needs flickr8k_800 in ALIGNOPS_DATA")
 @pytest.mark.parametrize("kind", ["bpe", "words"])
 def test_real_captions(kind):
     captions = [
         text
-        for texts in list(read_captions(PHOTOS / "captions.txt").values())[:100]
+        for texts in list(read_captions(FLICKR8K / "captions.txt").values())[:100]
         for text in texts
     ]
     bpe = open_clip.get_tokenizer("ViT-B-16")

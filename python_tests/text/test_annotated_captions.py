@@ -2,19 +2,19 @@
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 from annotated_captions import HALVES, annotations, score
+from published_data import COCO_CAPTIONS
 
 from alignops.text import Entity, Relation, SceneGraph, parse_captions
 
-COCO = Path(__file__).parents[2] / "../shared/data/captions_val2017.json"
 
-
-@pytest.mark.skipif(not COCO.is_file(), reason="needs COCO's captions in ../shared/data")
+@pytest.mark.skipif(not COCO_CAPTIONS.is_file(), reason="needs COCO's captions in ALIGNOPS_DATA")
 def test_captions_are_the_ones_drawn():
-    drawn = random.Random(0).sample(json.loads(COCO.read_text("utf-8"))["annotations"], 160)
+    drawn = random.Random(0).sample(
+        json.loads(COCO_CAPTIONS.read_text("utf-8"))["annotations"], 160
+    )
     annotated = [row for half in HALVES for row in annotations(half)]
     assert [(row["id"], row["caption"]) for row in annotated] == [
         (row["id"], row["caption"].strip()) for row in drawn

@@ -46,7 +46,7 @@ def test_a_killed_process_lets_go(tmp_path):
     process.kill()
     process.communicate()
     with RunLock(tmp_path):
-        pass
+        assert str(os.getpid()) in (tmp_path / ".lock").read_text()
 
 
 def test_the_workers_of_a_killed_process_do_not_hold_the_folder(tmp_path):
@@ -56,7 +56,7 @@ def test_the_workers_of_a_killed_process_do_not_hold_the_folder(tmp_path):
         process.wait()
         os.kill(worker, 0)  # is alive
         with RunLock(tmp_path):
-            pass
+            assert str(os.getpid()) in (tmp_path / ".lock").read_text()
     finally:
         os.kill(worker, signal.SIGKILL)
         process.stdout.close()
